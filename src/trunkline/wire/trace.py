@@ -1,0 +1,40 @@
+"""The trace: what a run tells whoever watches, as a versioned schema of five calls.
+
+Captures, ladders, reports and live views all read this. With nobody watching it costs one test for None.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trunkline.base.native import mypyc_attr
+from trunkline.wire.packet import Packet
+
+VERSION: Final = 1
+RECEIVED: Final = 1  # directions of a frame at a NIC, numbered as pcapng's epb_flags has them
+SENT: Final = 2
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class TraceSink:
+    """Watches a world. Subclasses override what they want; the rest costs a call that does nothing.
+
+    `interface` is the world-wide number of a NIC, in order of making, told first by `interface`.
+    """
+
+    def interface(self, interface: int, node: str, nic: str, mac: bytes, ethernet: bool) -> None:
+        """A NIC exists. `ethernet` is false for one whose packets have no link header."""
+
+    def frame(self, interface: int, direction: int, packet: Packet, now: int) -> None:
+        """A packet leaves by a NIC or arrives at one. `packet.notes` says what befell it so far."""
+
+    def drop(self, node: str, reason: str, packet: Packet | None, now: int) -> None:
+        """A node gave up a packet (None where only octets were left), under the reason it counted."""
+
+    def state(
+        self, node: str, local: tuple[bytes, int], remote: tuple[bytes, int], state: str, now: int
+    ) -> None:
+        """A TCP connection of a node entered a state, named as RFC 9293 §3.3.2 has it."""
+
+    def call(self, node: str, program: str, verb: str, detail: str, now: int) -> None:
+        """A program made a socket call: `connect`, `192.0.2.1 port 80`."""
