@@ -9,25 +9,45 @@ from __future__ import annotations
 from typing import Final, final
 
 SENT: Final = 0
-NO_ROUTE: Final = 1  # ENETUNREACH
-NO_NEIGHBOUR: Final = 2  # EHOSTUNREACH
-TOO_BIG: Final = 3  # EMSGSIZE
-LINK_DOWN: Final = 4  # ENETDOWN
-NO_BUFFER: Final = 5  # ENOBUFS
-NO_ADDRESS: Final = 6  # EADDRNOTAVAIL
-REFUSED: Final = 7  # EACCES: a broadcast without SO_BROADCAST, a prohibited route
-UNREACHABLE: Final = 8  # EHOSTUNREACH: a route of type unreachable
+NO_ROUTE: Final = 1
+NO_NEIGHBOUR: Final = 2
+TOO_BIG: Final = 3
+LINK_DOWN: Final = 4
+NO_BUFFER: Final = 5
+NO_ADDRESS: Final = 6
+PROHIBITED: Final = 7  # a broadcast without SO_BROADCAST, a prohibited route
+UNREACHABLE: Final = 8  # a route of type unreachable
+PORT_REFUSED: Final = 9
+RESET: Final = 10
+TIMED_OUT: Final = 11
+BROKEN: Final = 12
+ADDRESS_IN_USE: Final = 13
+PROTOCOL_REFUSED: Final = 14  # ICMP protocol unreachable
+PROTOCOL_ERROR: Final = 15  # ICMP parameter problem
+BLACKHOLED: Final = 16  # a route of type blackhole
+HOST_DOWN: Final = 17
+ABORTED: Final = 18
 
-NAMES: Final = (
-    "sent",
-    "no-route",
-    "no-neighbour",
-    "too-big",
-    "link-down",
-    "no-buffer",
-    "no-address",
-    "refused",
-    "unreachable",
+ERRNO: Final = (  # the errno that Linux gives for each code, by name
+    "",
+    "ENETUNREACH",
+    "EHOSTUNREACH",
+    "EMSGSIZE",
+    "ENETDOWN",
+    "ENOBUFS",
+    "EADDRNOTAVAIL",
+    "EACCES",
+    "EHOSTUNREACH",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ETIMEDOUT",
+    "EPIPE",
+    "EADDRINUSE",
+    "ENOPROTOOPT",
+    "EPROTO",
+    "EINVAL",
+    "EHOSTDOWN",
+    "ECONNABORTED",
 )
 
 

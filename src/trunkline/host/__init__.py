@@ -1,0 +1,1 @@
+"""Floor 6, host: the one place that sees every floor and strings them together."""

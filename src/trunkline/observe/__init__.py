@@ -1,0 +1,1 @@
+"""Floor 13, observe: captures, ladders, layers and tables: a run made visible."""

@@ -1,0 +1,1 @@
+"""TCP (RFC 9293): one connection block, and the machines that work on it."""
