@@ -1,0 +1,1 @@
+"""The project's own tools: what the build, the Makefile and the tests share. Not installed."""
