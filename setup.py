@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -34,11 +34,16 @@ class BuildCompiled(build_ext):
     def run(self) -> None:
         if self.inplace:
             raise SystemExit("trunkline is never compiled in place: build a wheel")
-        kept = KEPT / compiled.key()
+        key = compiled.key()
+        kept = KEPT / key
         if not kept.is_dir():
-            unfinished = kept.with_suffix(f".{os.getpid()}")
-            self.compile_into(unfinished)
-            unfinished.rename(kept)
+            made = Path(self.build_temp) / "unit"
+            shutil.rmtree(made, ignore_errors=True)
+            self.compile_into(made)
+            if compiled.key() != key:
+                raise SystemExit("a source changed while it was being compiled: build again")
+            KEPT.mkdir(parents=True, exist_ok=True)
+            made.rename(kept)
         shutil.copytree(kept, self.build_lib, dirs_exist_ok=True)
 
     def compile_into(self, folder: Path) -> None:
@@ -64,24 +69,33 @@ class BuildCompiled(build_ext):
 
 
 class CompileUnit(build_ext):
-    """Runs the C compiler on every core."""
+    """Runs the C compiler on every core, for the files that changed.
+
+    The unit is one extension of many C files. setuptools would compile them one by one, and all of
+    them each time; mypyc rewrites only the C files that an edit really changes.
+    """
 
     def build_extensions(self) -> None:
-        self.compiler.compile = on_every_core(self.compiler.compile)
+        compile_in_a_row = self.compiler.compile
+
+        def compile_each(sources: list[str], **settings: Any) -> list[str]:
+            headers = [h for d in settings["include_dirs"] for h in Path(d).glob("*.h")]
+            newest = max(path.stat().st_mtime for path in [*headers, ROOT / "setup.py"])
+
+            def compile_one(source: str) -> list[str]:
+                (name,) = self.compiler.object_filenames([source], output_dir=self.build_temp)
+                made = Path(name)
+                if made.exists() and made.stat().st_mtime > max(
+                    newest, Path(source).stat().st_mtime
+                ):
+                    return [name]
+                return compile_in_a_row([source], **settings)
+
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                return [name for names in pool.map(compile_one, sources) for name in names]
+
+        self.compiler.compile = compile_each
         super().build_extensions()
-
-
-def on_every_core(compile_sources: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """The unit is one extension of many C files, which setuptools would compile one by one."""
-
-    def compile_each(sources: list[str], *args: object, **settings: object) -> list[str]:
-        def compile_one(source: str) -> list[str]:
-            return compile_sources([source], *args, **settings)
-
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return [name for names in pool.map(compile_one, sources) for name in names]
-
-    return compile_each
 
 
 if os.environ.get("TRUNKLINE_COMPILE") == "1":
