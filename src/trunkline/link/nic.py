@@ -10,6 +10,7 @@ from typing import Final
 
 from trunkline.base.addresses import MAC_NONE
 from trunkline.base.native import mypyc_attr
+from trunkline.base.timers import TimerOwner
 from trunkline.wire.packet import Packet
 from trunkline.wire.trace import TraceSink
 
@@ -32,6 +33,7 @@ class Node:
     def __init__(self, name: str, marked: list[Node]) -> None:
         self.name = name
         self.nics: list[Nic] = []
+        self.outgoing: list[Nic] = []  # the NICs whose outbox is not empty
         self.marked = marked
         self.pending = False
         self.trace: TraceSink | None = None
@@ -50,6 +52,14 @@ class Node:
         """Say what is ready to be said; afterwards the outboxes of the NICs hold it."""
 
 
+class Port(TimerOwner):
+    """What a NIC is plugged into. Made above: a cable's end, a loopback, a door to a real wire."""
+
+    def carry(self, nic: Nic, packet: Packet, now: int) -> None:
+        """Take a packet that a NIC sends."""
+        raise NotImplementedError
+
+
 class Nic:
     """A network interface. `number` is world-wide (for traces), `index` the node's own, from 1."""
 
@@ -61,11 +71,13 @@ class Nic:
         self.mtu = mtu  # the largest IP datagram it sends, octets
         self.number = number
         self.up = True
+        self.port: Port | None = None  # what is plugged in: where the outbox is emptied to
         self.outbox: list[Packet] = []
         self.addresses: dict[bytes, int] = {}  # own addresses of both families, to prefix lengths
         self.groups: dict[bytes, int] = {}  # IP groups joined, to how often
         self.sent_packets = 0
         self.sent_octets = 0
+        self.unplugged = 0  # packets sent while nothing was plugged in
         self.received_packets = 0
         self.received_octets = 0
         node.nics.append(self)
@@ -73,7 +85,10 @@ class Nic:
 
     def emit(self, packet: Packet) -> None:
         """Put a packet, link header and all, in the outbox."""
-        self.outbox.append(packet)
-        node = self.node
-        if not node.pending:
-            node.mark()
+        outbox = self.outbox
+        if not outbox:
+            node = self.node
+            node.outgoing.append(self)
+            if not node.pending:
+                node.mark()
+        outbox.append(packet)
