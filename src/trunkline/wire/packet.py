@@ -107,6 +107,7 @@ def copy_ip(header: IpHeader) -> IpHeader:
             header.dont_fragment,
             header.options,
         )
+        copy.reserved_flag = header.reserved_flag
     else:
         assert isinstance(header, IPv6)
         copy = IPv6(
