@@ -73,7 +73,7 @@ def is_link_local(address: bytes) -> bool:
 
 def is_unspecified(address: bytes) -> bool:
     """0.0.0.0 or ::."""
-    return address == ANY4 or address == ANY6
+    return address in (ANY4, ANY6)
 
 
 def is_mapped(address: bytes) -> bool:

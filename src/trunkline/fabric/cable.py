@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from trunkline.base.dice import CERTAIN, Dice
+from trunkline.base.dice import Dice
 from trunkline.base.timers import NEVER, Timer
 from trunkline.base.units import SECOND
 from trunkline.fabric.loop import Loop
@@ -60,22 +60,10 @@ class Direction(Port):
     """One way along a cable: from the NIC that is plugged into it to the NIC at its far end."""
 
     __slots__ = (
-        "corrupted",
-        "delivered",
-        "duplicated",
-        "far",
-        "impairments",
-        "lost",
-        "loop",
-        "name",
-        "overflowed",
-        "reordered",
-        "unplugged",
-        "up",
         "_busy_until",
         "_corrupt_dice",
-        "_departures",
         "_departed",
+        "_departures",
         "_duplicate_dice",
         "_express_first",
         "_express_last",
@@ -86,6 +74,18 @@ class Direction(Port):
         "_loss_dice",
         "_reorder_dice",
         "_timer",
+        "corrupted",
+        "delivered",
+        "duplicated",
+        "far",
+        "impairments",
+        "loop",
+        "lost",
+        "name",
+        "overflowed",
+        "reordered",
+        "unplugged",
+        "up",
     )
 
     def __init__(
@@ -355,7 +355,7 @@ class Cable:
 class Loopback(Port):
     """What a loopback NIC is plugged into: itself, at the same instant, through a queue like any cable."""
 
-    __slots__ = ("loop", "nic", "_first", "_last", "_timer")
+    __slots__ = ("_first", "_last", "_timer", "loop", "nic")
 
     def __init__(self, loop: Loop, nic: Nic) -> None:
         self.loop = loop

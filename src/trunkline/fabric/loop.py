@@ -29,6 +29,8 @@ class Loop:
     """
 
     __slots__ = (
+        "_identities",
+        "_numbers",
         "event_count",
         "events",
         "in_flight",
@@ -39,8 +41,6 @@ class Loop:
         "strict",
         "timers",
         "trace",
-        "_identities",
-        "_numbers",
     )
 
     def __init__(self, strict: bool = False) -> None:
