@@ -1,7 +1,7 @@
 # Trunkline's commands. `make help` lists them. Each sets up what it needs, once, in this folder.
-#   PYTHON=python3.12 make test    another default interpreter
-#   JOBS=1 make test               one test at a time
-#   PYTEST_FLAGS='-k tcp -x'       more for pytest
+#   make clean test PYTHON=python3.12    another default interpreter
+#   make test JOBS=1                     one test at a time
+#   make test PYTEST_FLAGS='-k tcp -x'   more for pytest
 
 PYTHON ?= python3
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)

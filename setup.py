@@ -48,6 +48,8 @@ class BuildCompiled(build_ext):
                 raise SystemExit("a source changed while it was being compiled: build again")
             KEPT.mkdir(parents=True, exist_ok=True)
             made.rename(kept)
+            for old in sorted(KEPT.iterdir(), key=lambda path: path.stat().st_mtime)[:-4]:
+                shutil.rmtree(old)
         shutil.copytree(kept, self.build_lib, dirs_exist_ok=True)
 
     def compile_into(self, folder: Path) -> None:
