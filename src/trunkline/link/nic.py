@@ -6,13 +6,16 @@ loop, a test, a door to a real wire) empties the outbox. Nothing here knows what
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from trunkline.base.addresses import MAC_NONE
 from trunkline.base.native import mypyc_attr
 from trunkline.base.timers import TimerOwner
 from trunkline.wire.packet import Packet
 from trunkline.wire.trace import TraceSink
+
+if TYPE_CHECKING:
+    from trunkline.link.neighbours import Neighbour, NeighbourTable
 
 ETHERNET: Final = 0
 BARE: Final = 1  # no link header: TUN devices and packet scripts
@@ -75,6 +78,10 @@ class Nic:
         self.outbox: list[Packet] = []
         self.addresses: dict[bytes, int] = {}  # own addresses of both families, to prefix lengths
         self.groups: dict[bytes, int] = {}  # IP groups joined, to how often
+        self.all_multicast = False  # take frames of every group
+        self.promiscuous = False  # take every frame
+        self.neighbours: NeighbourTable | None = None  # made by the link layer, for Ethernet
+        self.last_neighbour: Neighbour | None = None  # of the table: who was sent to last
         self.sent_packets = 0
         self.sent_octets = 0
         self.unplugged = 0  # packets sent while nothing was plugged in
