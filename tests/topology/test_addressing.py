@@ -189,11 +189,16 @@ def worlds(draw: st.DrawFn) -> Description:
     kinds = draw(st.lists(st.sampled_from([HOST, ROUTER, SWITCH]), min_size=2, max_size=9))
     machines = [Machine(f"m{n}", kind) for n, kind in enumerate(kinds)]
     pair = st.tuples(st.sampled_from(machines), st.sampled_from(machines))
-    links = [
-        Link((End(a.name), End(b.name)), {"delay": draw(st.integers(0, 3))})
-        for a, b in draw(st.lists(pair, max_size=12))
-        if a is not b
-    ]
+    links = []
+    joined = {machine.name: {machine.name} for machine in machines}  # switches on one network
+    for a, b in draw(st.lists(pair, max_size=12)):
+        if a.kind == b.kind == SWITCH:
+            if b.name in joined[a.name]:
+                continue  # a loop
+            whole = joined[a.name] | joined[b.name]
+            joined.update(dict.fromkeys(whole, whole))
+        if a is not b:
+            links.append(Link((End(a.name), End(b.name)), {"delay": draw(st.integers(0, 3))}))
     return Description(tuple(machines), tuple(links))
 
 

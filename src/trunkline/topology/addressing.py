@@ -180,10 +180,16 @@ def _networks(description: Description, nics: list[tuple[PlannedNic, PlannedNic]
     found: list[Network | None] = []
     for number, (near, far) in enumerate(nics):
         meets = [joined[nic.machine] for nic in (near, far) if nic.machine in joined]
+        if len(meets) == 2 and meets[0] == meets[1]:
+            raise TopologyError(
+                f"{near.machine} and {far.machine} are joined already: frames would go round in a loop"
+                " of switches for ever; make one of them a router",
+                number,
+            )
         index = min(meets, default=len(found))
         if not meets:
             found.append(Network(0, [], []))
-        elif len(meets) == 2 and meets[0] != meets[1]:  # the cable makes one network of two
+        elif len(meets) == 2:  # the cable makes one network of two
             other = max(meets)
             kept, gone = found[index], found[other]
             assert kept is not None and gone is not None

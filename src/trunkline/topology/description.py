@@ -49,6 +49,8 @@ class Machine:
     programs: tuple[Program, ...] = ()
     addresses: dict[str, tuple[Address, ...]] = field(default_factory=dict)
     tcp: str = "linux"  # a preset of TcpPolicy
+    tcp_settings: dict[str, int] = field(default_factory=dict)  # what differs from the preset
+    congestion: str = ""  # "" for the preset's
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,20 @@ class Description:
     folder: str = ""  # where the lab file lies: what its programs' paths start from
 
 
+def count(text: str) -> int:
+    """A whole number: `10`. Raises ValueError."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 10**6):
+        raise ValueError(f"{text!r} is not a whole number such as 10")
+    return int(text)
+
+
+def switch(text: str) -> int:
+    """1 for `True`, 0 for `False`. Raises ValueError."""
+    if text not in {"True", "False"}:
+        raise ValueError(f"{text!r} is not true or false")
+    return int(text == "True")
+
+
 def packets(text: str) -> int:
     """How many packets a queue holds: `50`. Raises ValueError."""
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10**6):
@@ -114,4 +130,27 @@ IMPAIRMENTS: Final[dict[str, Callable[[str], int]]] = {
     "duplicate": units.chance,
     "reorder": units.chance,
     "corrupt": units.chance,
+}
+
+# What a machine's TCP can be told beside its preset: names of TcpPolicy, and how each is read.
+TCP_PRESETS: Final = ("linux", "rfc", "freebsd")
+TCP_CONGESTION: Final = ("cubic", "reno")
+TCP_SETTINGS: Final[dict[str, Callable[[str], int]]] = {
+    "send_buffer": units.size,
+    "receive_buffer": units.size,
+    "max_receive_buffer": units.size,
+    "initial_window": count,
+    "quick_acks": count,
+    "syn_retries": count,
+    "keep_count": count,
+    "rto_initial": units.duration,
+    "rto_min": units.duration,
+    "rto_max": units.duration,
+    "delayed_ack": units.duration,
+    "time_wait": units.duration,
+    "keep_idle": units.duration,
+    "keep_interval": units.duration,
+    "sack": switch,
+    "timestamps": switch,
+    "window_scaling": switch,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -24,6 +25,9 @@ from trunkline.topology.description import (
     SET,
     SMALLEST_MTU,
     SWITCH,
+    TCP_CONGESTION,
+    TCP_PRESETS,
+    TCP_SETTINGS,
     UP,
     Address,
     Description,
@@ -43,7 +47,6 @@ from trunkline.topology.names import free_name, name_mistake
 from trunkline.topology.places import Path, lines_of
 from trunkline.topology.table import Table
 
-PRESETS: Final = ("linux", "rfc", "freebsd")  # of TcpPolicy
 KINDS: Final = {"hosts": HOST, "routers": ROUTER, "switches": SWITCH}
 _LATER: Final = ("rip", "ospf")  # routing that this version does not have
 _NIC_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -182,9 +185,19 @@ class _Lab:
                     f'no service "{service}" in this version' + suggestion(service, SERVICES),
                 )
         addresses = self.machine_addresses(table)
-        tcp = table.choice("tcp", PRESETS)
+        settings: dict[str, int] = {}
+        congestion = ""
+        if isinstance(table.values.get("tcp"), dict):
+            inner = table.table("tcp")
+            tcp = inner.choice("policy", TCP_PRESETS)
+            if "congestion" in inner.values:
+                congestion = inner.choice("congestion", TCP_CONGESTION)
+            settings = self.measures(inner, TCP_SETTINGS)
+            inner.done()
+        else:
+            tcp = table.choice("tcp", TCP_PRESETS)
         table.done()
-        return Machine(name, kind, tuple(programs), addresses, tcp)
+        return Machine(name, kind, tuple(programs), addresses, tcp, settings, congestion)
 
     def program(self, part: Table) -> Program:
         words = part.text("run")
@@ -302,7 +315,11 @@ class _Lab:
         return End(machine, nic)
 
     def impairments(self, table: Table) -> dict[str, int]:
-        read = {key: table.measure(key, IMPAIRMENTS[key], 0) for key in IMPAIRMENTS}
+        return self.measures(table, IMPAIRMENTS)
+
+    def measures(self, table: Table, readers: dict[str, Callable[[str], int]]) -> dict[str, int]:
+        """The keys that are there, each read by its own reader."""
+        read = {key: table.measure(key, reader, 0) for key, reader in readers.items()}
         return {key: value for key, value in read.items() if key in table.values}
 
     def event(self, row: Table) -> Event | None:

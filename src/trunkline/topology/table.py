@@ -77,7 +77,7 @@ class Table:
         value = self._take(key)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if not isinstance(value, str | int | float):
             value = found_text(value)
         try:
             return read(str(value))
