@@ -99,7 +99,7 @@ def test_a_packet_arrives_after_the_delay(strict: bool, version: int, kind: int)
     assert packet.payload == b"hello"
     assert packet.identity == 1
     assert (packet is sent) == (not strict)
-    assert pair.loop.in_flight == 0
+    assert pair.loop.packets_in_flight == 0
     pair.say(b"back", version, back=True)
     pair.settle()
     assert pair.near.payloads() == [b"back"]
@@ -214,7 +214,7 @@ def test_a_cut_cable_loses_what_is_on_it() -> None:
     pair.loop.run(2 * MILLISECOND)
     heard = len(pair.far.arrived)
     pair.cable.down(pair.loop.now)
-    assert pair.loop.in_flight == 0
+    assert pair.loop.packets_in_flight == 0
     pair.say(b"into the void")
     pair.settle()
     assert len(pair.far.arrived) == heard

@@ -231,7 +231,7 @@ class Direction(Port):
         knobs = self.impairments
         if knobs.corrupt and self._corrupt_dice.chance(knobs.corrupt):
             packet = self._corrupt(packet)
-        self.loop.in_flight += 1
+        self.loop.packets_in_flight += 1
         packet.next = None
         if knobs.reorder and knobs.delay and self._reorder_dice.chance(knobs.reorder):
             self._overtake(packet, departure)
@@ -287,7 +287,7 @@ class Direction(Port):
 
     def _deliver(self, packet: Packet, now: int) -> None:
         loop = self.loop
-        loop.in_flight -= 1
+        loop.packets_in_flight -= 1
         self.delivered += 1
         packet.next = None
         far = self.far
@@ -309,7 +309,7 @@ class Direction(Port):
         """Lose a chain of packets that were on their way."""
         trace = self.loop.trace
         while packet is not None:
-            self.loop.in_flight -= 1
+            self.loop.packets_in_flight -= 1
             self.unplugged += 1
             if trace is not None:
                 trace.drop(self.name, "cable down", packet, now)
@@ -373,7 +373,7 @@ class Loopback(Port):
         trace = loop.trace
         if trace is not None:  # once: what loops back is sent and received in one
             trace.frame(nic.number, SENT, packet, now)
-        loop.in_flight += 1
+        loop.packets_in_flight += 1
         packet.next = None
         last = self._last
         if last is None:
@@ -392,7 +392,7 @@ class Loopback(Port):
         while packet is not None:
             following = packet.next
             packet.next = None
-            self.loop.in_flight -= 1
+            self.loop.packets_in_flight -= 1
             nic.received_packets += 1
             nic.node.receive(nic, packet, now)
             packet = following

@@ -33,11 +33,11 @@ class Loop:
         "_numbers",
         "event_count",
         "events",
-        "in_flight",
         "interrupt",
         "marked",
         "now",
         "packet_count",
+        "packets_in_flight",
         "strict",
         "timers",
         "trace",
@@ -51,7 +51,7 @@ class Loop:
         self.interrupt = False
         self.strict = strict
         self.trace: TraceSink | None = None
-        self.in_flight = 0  # packets that cables and loopbacks hold
+        self.packets_in_flight = 0  # packets that cables and loopbacks hold
         self.packet_count = 0  # packets that NICs gave to cables, the lost ones included
         self.event_count = 0
         self._identities = 0
