@@ -22,7 +22,8 @@ from trunkline.base.addresses import (
 from trunkline.link.layer import LinkLayer
 from trunkline.link.neighbours import Neighbour, Solicitor
 from trunkline.link.nic import Nic
-from trunkline.wire.header import ICMPV6, IpHeader
+from trunkline.wire.ethernet import Ethernet
+from trunkline.wire.header import ETHERTYPE_IPV6, ICMPV6, IpHeader
 from trunkline.wire.icmp import Icmp
 from trunkline.wire.icmpv6 import (
     NEIGHBOUR_ADVERTISEMENT,
@@ -88,7 +89,8 @@ class NdpSolicitor(Solicitor):
         icmp, payload = neighbour_solicitation(target, nic.mac)
         dst = target if unicast else solicited_node(target)
         self.link.counters.count(SOLICITATIONS_OUT)
-        _send(self.link, nic, src, dst, icmp, payload, now)
+        packet = Packet(IPv6(src, dst, ICMPV6, HOP_LIMIT), icmp, payload)
+        self.link.send(nic, packet, dst, now)
 
 
 @final
@@ -130,7 +132,7 @@ class Ndp:
     def advertise(self, nic: Nic, address: bytes, now: int) -> None:
         """Tell everybody on the link, unasked, that an own address is here now."""
         if nic.neighbours is not None:
-            self._advertise(nic, address, ALL_NODES6, False, now)
+            self._advertise(nic, address, ALL_NODES6, b"", False, now)
 
     def _on_solicitation(
         self, nic: Nic, packet: Packet, ip: IpHeader, message: NdpMessage, now: int
@@ -155,9 +157,9 @@ class Ndp:
                 table.heard(src, mac, True, now)
             # RFC 4861 §7.2.4 NDP-029: to the asker, or to everybody if it has no address yet
             if src == ANY6:
-                self._advertise(nic, message.target, ALL_NODES6, False, now)
+                self._advertise(nic, message.target, ALL_NODES6, b"", False, now)
             else:
-                self._advertise(nic, message.target, src, True, now)
+                self._advertise(nic, message.target, src, mac, True, now)
 
     def _on_advertisement(
         self, nic: Nic, packet: Packet, ip: IpHeader, message: NdpMessage, now: int
@@ -188,18 +190,18 @@ class Ndp:
             link.counters.count(NO_LONGER_ROUTER)
         neighbour.is_router = message.router
 
-    def _advertise(self, nic: Nic, target: bytes, dst: bytes, solicited: bool, now: int) -> None:
+    def _advertise(
+        self, nic: Nic, target: bytes, dst: bytes, mac: bytes, solicited: bool, now: int
+    ) -> None:
         # RFC 4861 §7.2.4 NDP-028: the link-layer address is always told
         icmp, payload = neighbour_advertisement(target, nic.mac, self.router, solicited, True)
         self.link.counters.count(ADVERTISEMENTS_OUT)
-        _send(self.link, nic, target, dst, icmp, payload, now)
-
-
-def _send(
-    link: LinkLayer, nic: Nic, src: bytes, dst: bytes, icmp: Icmp, payload: bytes, now: int
-) -> None:
-    packet = Packet(IPv6(src, dst, ICMPV6, HOP_LIMIT), icmp, payload)
-    link.send(nic, packet, dst, now)
+        packet = Packet(IPv6(target, dst, ICMPV6, HOP_LIMIT), icmp, payload)
+        if mac:  # straight back: an answer is no use of the entry, so askers push nobody out
+            packet.ethernet = Ethernet(mac, nic.mac, ETHERTYPE_IPV6)
+            nic.emit(packet)
+        else:
+            self.link.send(nic, packet, dst, now)
 
 
 def _source(nic: Nic, neighbour: Neighbour) -> bytes:

@@ -222,7 +222,8 @@ class NeighbourTable:
 
     Entries are of three sorts, and a full table gives them up in this order: those that were only heard
     of and never used, oldest first (so a flood of senders pushes out nothing but its like); those still
-    unresolved, once they are half the table, oldest first; then the one that was used longest ago.
+    unresolved, once they are half the table, oldest first; then the one that was used longest ago, of
+    those that never proved to be there if there are such.
     """
 
     __slots__ = ("_heard", "_unresolved", "entries", "nic", "queued", "shared")
@@ -493,7 +494,9 @@ class NeighbourTable:
             least = FOR_EVER
             for neighbour in self.entries.values():
                 if neighbour.state not in (PERMANENT, INCOMPLETE):
-                    last = max(neighbour.used, neighbour.confirmed)
+                    last: int = max(neighbour.used, neighbour.confirmed)
+                    if neighbour.confirmed == LONG_AGO:
+                        last -= FOR_EVER  # never proved that it is there
                     if last < least:
                         least = last
                         stalest = neighbour

@@ -23,10 +23,9 @@ TABLE_LIMIT: Final = 8192  # addresses
 SWEEP_INTERVAL: Final = SECOND  # a full table is searched for aged addresses at most so often
 RESERVED: Final = b"\x01\x80\xc2\x00\x00"  # IEEE 802.1D §7.12.6: groups that stay on one link
 
-FORWARDED: Final = "switch: forwarded"
-FLOODED: Final = "switch: flooded"
 FILTERED: Final = "switch: for where it came from"
 LINK_LOCAL: Final = "switch: for this link only"
+DAMAGED: Final = "switch: damaged: "
 NO_HEADER: Final = "switch: no Ethernet header"
 BAD_SOURCE: Final = "switch: source is a group or none"
 NIC_DOWN: Final = "switch: NIC is down"
@@ -56,6 +55,8 @@ class Switch(Node):
     def __init__(self, name: str, marked: list[Node]) -> None:
         super().__init__(name, marked)
         self.counters = Counters()
+        self.forwarded = 0  # frames that left by the one NIC they had to
+        self.flooded = 0  # frames that left by every other NIC
         self.ageing_time = AGEING_TIME
         self.table_limit = TABLE_LIMIT
         self._stations: dict[bytes, Station] = {}
@@ -65,8 +66,8 @@ class Switch(Node):
         """A frame arrived: note where its sender is, and pass it on."""
         ethernet = packet.ethernet
         if ethernet is None:
-            reason = DAMAGE_NAMES[packet.damage] if packet.damage else NO_HEADER
-            self._drop(packet, "switch: " + reason if packet.damage else reason, now)
+            damage = packet.damage
+            self._drop(packet, DAMAGED + DAMAGE_NAMES[damage] if damage else NO_HEADER, now)
             return
         if not nic.up:
             self._drop(packet, NIC_DOWN, now)
@@ -105,6 +106,8 @@ class Switch(Node):
         """All counts, and how many addresses are in the table, aged ones included."""
         counts = self.counters.statistics()
         counts["switch: addresses"] = len(self._stations)
+        counts["switch: forwarded"] = self.forwarded
+        counts["switch: flooded"] = self.flooded
         return counts
 
     def _forward(self, nic: Nic, out: Nic, packet: Packet, now: int) -> None:
@@ -113,7 +116,7 @@ class Switch(Node):
         elif packet.ip_length() > out.mtu:
             self._drop(packet, TOO_BIG, now)
         else:
-            self.counters.count(FORWARDED)
+            self.forwarded += 1
             out.emit(packet)
 
     def _flood(self, nic: Nic, packet: Packet, now: int) -> None:
@@ -132,7 +135,7 @@ class Switch(Node):
         if last is None:
             self._drop(packet, NOWHERE, now)
         else:
-            self.counters.count(FLOODED)
+            self.flooded += 1
             last.emit(packet)
 
     def _learn(self, src: bytes, station: Station | None, nic: Nic, now: int) -> None:
