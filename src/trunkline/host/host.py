@@ -72,7 +72,7 @@ class Host(Node):
         internet = self.internet
         verdict = internet.receive(nic, packet, now)
         if verdict == DELIVER:
-            if self.transport.receive(nic, internet.delivered, now) == NO_PORT:
+            if self.transport.receive(internet.delivered_nic, internet.delivered, now) == NO_PORT:
                 internet.unreachable_port(internet.delivered, now)
         elif verdict == REPORT:
             self.transport.on_report(internet.report, now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trunkline.base.addresses import is_loopback, is_multicast
+from trunkline.base.addresses import is_link_local, is_loopback, is_multicast
 from trunkline.base.dice import Dice
 from trunkline.base.results import NO_NEIGHBOUR, SENT, TOO_BIG
 from trunkline.base.timers import TimerQueue
@@ -24,8 +24,8 @@ from trunkline.internet.errors import (
     TokenBucket,
 )
 from trunkline.internet.ndp import Ndp
-from trunkline.internet.output import Output
-from trunkline.internet.paths import plateau_below
+from trunkline.internet.output import NOWHERE, Output
+from trunkline.internet.paths import IPV6_PMTU_FLOOR, plateau_below
 from trunkline.internet.reports import Report, report_of
 from trunkline.link.layer import LinkLayer
 from trunkline.link.nic import LOOPBACK, Nic, Node
@@ -35,7 +35,7 @@ from trunkline.wire.frame import quoted
 from trunkline.wire.header import ICMP, ICMPV6, IpHeader
 from trunkline.wire.icmp import Icmp, Quote, parse_quote
 from trunkline.wire.ipv4 import total_length
-from trunkline.wire.ipv6 import IPv6
+from trunkline.wire.ipv6 import IPv6, payload_length
 from trunkline.wire.packet import Packet
 
 DONE: Final = 0  # what `receive` answers: the packet was used, sent on or dropped,
@@ -61,7 +61,7 @@ class Control(Output):
     def __init__(self, node: Node, link: LinkLayer, timers: TimerQueue, dice: Dice) -> None:
         super().__init__(node, link, timers, dice)
         self.delivered = Packet(None, None, b"")
-        self.delivered_nic: Nic | None = None
+        self.delivered_nic = NOWHERE
         self.ndp = Ndp(link)
         self.report = Report(SENT, False, 0, 0)
         self.reports: list[Report] = []
@@ -99,9 +99,7 @@ class Control(Output):
         else:
             self._send_error(self.delivered_nic, packet, ip, icmpv4.unreachable(what), now)
 
-    def _send_error(
-        self, nic: Nic | None, packet: Packet, ip: IpHeader, icmp: Icmp, now: int
-    ) -> None:
+    def _send_error(self, nic: Nic, packet: Packet, ip: IpHeader, icmp: Icmp, now: int) -> None:
         """Send an error about a packet that came in by `nic`, if the rules allow one."""
         if ip.version == 4:
             due = icmpv4.error_is_due(packet, ip) and not self.is_broadcast(ip.dst)
@@ -111,7 +109,7 @@ class Control(Output):
         if not due:
             self.counters.count("icmp: no error due")
             return
-        looped = nic is not None and nic.kind == LOOPBACK
+        looped = nic.kind == LOOPBACK
         if is_loopback(ip.src) and not looped:
             self.counters.count("icmp: no error due")
             return
@@ -131,11 +129,10 @@ class Control(Output):
             result = self.send(path, icmp, quote, ICMPV6, 0, icmpv6.TRAFFIC_CLASS, False, now)
         self.counters.count("icmp: errors sent" if result == SENT else "icmp: error not sent")
 
-    def _zone(self, address: bytes, nic: Nic | None) -> Nic | None:
+    def _zone(self, address: bytes, nic: Nic) -> Nic | None:
         """The NIC by which an answer has to go: that of arrival, for an IPv6 link-local address."""
-        if nic is not None and nic.kind != LOOPBACK and len(address) == 16:
-            if address[0] == 0xFE and address[1] & 0xC0 == 0x80:
-                return nic
+        if len(address) == 16 and is_link_local(address) and nic.kind != LOOPBACK:
+            return None if nic is NOWHERE else nic
         return None
 
     # ------------------------------------------------------------ packets nobody answered for
@@ -152,7 +149,7 @@ class Control(Output):
             self.drop(packet, "internet: next hop does not answer", now)
             if not self.is_local(ip.src):
                 # RFC 1812 §4.3.3.1 MUST, ICMP-031: code 1 for a neighbour that does not answer
-                self.delivered_nic = None
+                self.delivered_nic = NOWHERE
                 self.unreachable(packet, ADDRESS, now)
                 continue
             quote = parse_quote(quoted(packet, OWN_QUOTE))
@@ -210,6 +207,13 @@ class Control(Output):
         """Hand a packet to the transport."""
         self.delivered = packet
         self.delivered_nic = nic
+        if nic.kind == LOOPBACK and packet.ip is not None:
+            # The host's own copy of what it sent to many counts as heard where it was sent.
+            ip = packet.ip
+            if is_multicast(ip.dst) or self.is_broadcast(ip.dst):
+                entry = self.addresses.find(ip.src)
+                if entry is not None:
+                    self.delivered_nic = entry.nic
         return DELIVER
 
     def _answer_echo(
@@ -230,6 +234,8 @@ class Control(Output):
         quote = parse_quote(packet.payload)
         if quote is None or quote.ip.version != ip.version:
             return self.drop(packet, "icmp: error without a packet in it", now)
+        if not self.is_local(ip.dst):
+            return self.drop(packet, "icmp: error to many", now)
         # RFC 1122 §3.2.2 MUST, ICMP-005: for the transport named in the quote; it must be ours
         if not self.is_local(quote.ip.src):
             return self.drop(packet, "icmp: error about somebody else's packet", now)
@@ -262,8 +268,9 @@ class Control(Output):
                 return 0  # such a datagram would have passed
         else:
             mtu = icmp.rest
-            if mtu < 1280:
-                return 0  # RFC 8201 §4 MUST NOT, ICMP-054
+            # RFC 8201 §4 MUST NOT, ICMP-054; and such a packet would have passed
+            if mtu < IPV6_PMTU_FLOOR or mtu >= 40 + payload_length(payload, 0):
+                return 0
         # RFC 1191 §3 MUST, ICMP-035; RFC 8201 §4 MUST, ICMP-053
         if self.path_mtus.lower(ip.dst, mtu, path.mtu, now):
             self.counters.count("icmp: path MTU lowered")

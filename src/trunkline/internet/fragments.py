@@ -184,6 +184,10 @@ class Reassembler:
         """One packet made of all the pieces, its upper header read."""
         first = datagram.first
         assert first is not None and first.ip is not None
+        header = first.ip.header_length - (0 if first.ip.version == 4 else 48)
+        if header + datagram.octets > LARGEST:
+            self._counters.count("fragments: too long in all")
+            return None
         ecn = datagram.ecn
         if ecn & _NOT_ECT and ecn != _NOT_ECT:
             # RFC 3168 §5.3: ECN-capable and not cannot be one datagram

@@ -28,7 +28,7 @@ from trunkline.internet.addresses import BROADCAST, LOCAL, LOCAL_LINK, is_martia
 from trunkline.internet.control import DELIVER, DONE, REPORT, Control
 from trunkline.internet.errors import ADDRESS, NETWORK, PROHIBITED, PROTOCOL
 from trunkline.internet.fragments import Reassembler, cut_ipv4
-from trunkline.internet.output import REASSEMBLY, REVIVE
+from trunkline.internet.output import NOWHERE, REASSEMBLY, REVIVE
 from trunkline.internet.routes import Route
 from trunkline.link.layer import LinkLayer
 from trunkline.link.nic import LOOPBACK, Nic, Node
@@ -110,7 +110,7 @@ class Internet(Control):
                 icmp = Icmp(wire4.TIME_EXCEEDED, wire4.REASSEMBLY_TIME_EXCEEDED)
                 if ip.version == 6:
                     icmp = Icmp(wire6.TIME_EXCEEDED, wire6.REASSEMBLY_TIME_EXCEEDED)
-                self._send_error(None, packet, ip, icmp, now)
+                self._send_error(NOWHERE, packet, ip, icmp, now)
 
     def statistics(self) -> dict[str, int]:
         """All counts, and how full the stores are."""
@@ -299,6 +299,9 @@ class Internet(Control):
         first = dst[0]
         # RFC 1812 §5.3.7, IP4-044; RFC 3927 §2, IP4-050; RFC 4291 §2.5.6, IP6-027; RFC 8200 §3
         if is_link_local(dst) or is_link_local(ip.src):
+            if ip.version == 6 and not is_link_local(dst):
+                icmp = Icmp(wire6.UNREACHABLE, wire6.BEYOND_SCOPE)
+                self._send_error(nic, packet, ip, icmp, now)
             return self.drop(packet, "forward: link-local", now)
         if ip.src in (ANY4, ANY6):
             return self.drop(packet, "forward: no source", now)

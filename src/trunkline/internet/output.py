@@ -77,7 +77,7 @@ PATHS_LIMIT: Final = 1024  # paths kept before the cache starts afresh
 GROUPS_LIMIT: Final = 1024  # groups joined on one NIC
 REDIRECTS_LIMIT: Final = 256
 ID_COUNTERS: Final = 256  # counters of IPv4 identifications, chosen by a hash of the addresses
-DEAD_TIME: Final = 30 * SECOND  # how long a gateway that did not answer is passed over
+DEAD_TIME: Final = 120 * SECOND  # how long a gateway that did not answer is passed over
 IPV6_METRIC: Final = 256  # of the routes that addresses bring, as Linux has it
 REDIRECT_METRIC: Final = -1
 
@@ -290,6 +290,8 @@ class Output(TimerOwner):
             self._resolve_unicast(path)
         if path.result == SENT and not path.nic.up:
             path.result = LINK_DOWN
+        if len(dst) == 4 and path.mtu > IPV4_LARGEST:
+            path.mtu = IPV4_LARGEST  # a loopback has room for more than a length field can tell
 
     def _resolve_local(self, path: Path) -> None:
         """Own addresses are reached by the loopback."""
