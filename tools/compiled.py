@@ -26,7 +26,7 @@ SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 FLOORS = ("base", "wire", "link", "internet", "transport", "sockets", "host", "fabric")
 
 # Above floor 7, where a profile showed that it pays. Compiled when the file exists.
-EXTRA = ("system/descriptors.py", "system/readiness.py")
+EXTRA = ("system/descriptors.py", "system/readiness.py", "system/selector.py")
 
 # Stays interpreted: it is what gives interpreted code the names that mypyc compiles away.
 INTERPRETED = ("base/native.py",)
