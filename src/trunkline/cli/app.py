@@ -1,0 +1,187 @@
+"""The commands and their options. A user's mistake is one line on standard error, and status 2."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+import trunkline
+from trunkline.cli import words
+from trunkline.topology.mistakes import LabError, TopologyError
+
+# Commands that DESIGN has and this version has not: named, so that nobody looks for a typing error.
+_LATER: Final = ("script", "exec", "view")
+
+_PLAIN: Final = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+class Group(click.Group):
+    """A group that says what it knows when it is asked for something else."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of what a newcomer needs."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises UsageError with what is there."""
+        name = args[0]
+        if name in _LATER:
+            raise click.UsageError(f'"{name}" is not in this version')
+        if name not in self.commands and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.commands, 1)
+            hint = f'did you mean "{near[0]}"?' if near else "there are " + ", ".join(self.commands)
+            if name.endswith(".toml"):
+                hint = f'did you mean "trunkline run {name}"?'
+            elif name.endswith(".py"):
+                hint = f'did you mean "trunkline python {name}"?'
+            raise click.UsageError(f'there is no command "{name}"; {hint}')
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True
+)
+@click.version_option(trunkline.__version__, prog_name="trunkline", message="%(prog)s %(version)s")
+def app() -> None:
+    """An internet in a Python process: ordinary programs on simulated hosts, in virtual time.
+
+    Begin with `trunkline demo`.
+    """
+
+
+_SEEING: Final = (
+    click.option(
+        "--pcap",
+        metavar="FILE",
+        help="Write every packet to a pcapng file; DIR/ for a file for each NIC.",
+    ),
+    click.option("--pcap-at", metavar="NODE[:NIC]", help="Capture at this machine or NIC only."),
+    click.option("--ladder", is_flag=True, help="Draw the first conversation as a ladder diagram."),
+    click.option(
+        "--packet",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Show the journey of packet N through the layers.",
+    ),
+)
+
+
+def _seeing(function: Any) -> Any:
+    """The options that say what is shown of a run."""
+    for option in reversed(_SEEING):
+        function = option(function)
+    return function
+
+
+@app.command()
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="N", help="Another run: other packets get lost."
+)
+@_seeing
+def demo(**options: Any) -> int:
+    """Ordinary web servers and clients talk across a lossy internet in this process."""
+    from trunkline.cli.demonstration import demonstrate
+
+    _repeatable()
+    return demonstrate(options)
+
+
+@app.command()
+@click.argument("lab", metavar="LAB.toml")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="In place of the lab's seed.")
+@click.option("--until", metavar="TIME", help="End at this time of the world, such as 30s.")
+@_seeing
+@click.option(
+    "--strict/--no-strict",
+    default=None,
+    help="Cables turn every packet into octets and parse it afresh.",
+)
+@click.option("--realtime", is_flag=True, hidden=True)
+def run(lab: str, realtime: bool, **options: Any) -> int:
+    """Run a lab: the machines, links, events and programs of a TOML file.
+
+    The exit status is that of the first program that fails.
+    """
+    from trunkline.cli.runner import run_lab
+
+    if realtime:
+        raise click.UsageError("--realtime is not in this version; time here is virtual")
+    _repeatable()
+    return run_lab(lab, options)
+
+
+@app.command("python", context_settings={**_PLAIN, "help_option_names": ["--help"]})
+@click.argument(
+    "arguments", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT | -m MODULE | -c CODE] …"
+)
+def python_(arguments: tuple[str, ...]) -> int:
+    """Python's own command line, as the main program of a simulated host.
+
+    The host has a name and loopback, and nothing else; its time is virtual.
+    """
+    from trunkline.cli.python import run_python
+
+    _repeatable()
+    return run_python(list(arguments))
+
+
+@app.command(context_settings=_PLAIN)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS]")
+def bench(arguments: tuple[str, ...]) -> int:
+    """Measure this machine: packets, round trips, memory; beside its kernel's loopback."""
+    from trunkline.bench import main
+
+    _repeatable()
+    return int(main(list(arguments)) or 0)
+
+
+@app.command()
+def doctor() -> int:
+    """What works here, and the exact remedy for what does not."""
+    from trunkline.cli.checkup import checkup
+
+    return checkup()
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Run a command line; the exit status."""
+    try:
+        status = app.main(list(arguments), prog_name="trunkline", standalone_mode=False)
+    except click.ClickException as error:
+        words.complain(_one_line(error))
+        return 2
+    except (LabError, TopologyError) as error:
+        words.complain(str(error))
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        words.complain("interrupted")
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status if isinstance(status, int) else 0
+
+
+def _one_line(error: click.ClickException) -> str:
+    """What click has to say, with where help is."""
+    text = error.format_message().rstrip(".").replace("\n", " ")
+    context = getattr(error, "ctx", None)
+    if context is not None and context.info_name != "trunkline":
+        return f"{context.info_name}: {text} (trunkline {context.info_name} --help)"
+    return f"{text} (trunkline --help)"
+
+
+def _repeatable() -> None:
+    """Start again with hashes that do not differ from run to run, if they would."""
+    if not sys.flags.hash_randomization or sys.flags.ignore_environment:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONHASHSEED": "0"})

@@ -1,0 +1,108 @@
+"""Runs a lab: builds its world, lets it go, shows what was asked for, and says how it ended."""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from typing import Any, Final
+
+import click
+
+from trunkline.base import units
+from trunkline.base.timers import NEVER
+from trunkline.base.units import clock_text
+from trunkline.cli import seeing, words
+from trunkline.cli.progress import Progress
+from trunkline.cli.summary import summary
+from trunkline.services.registry import SERVICES, service_mistake
+from trunkline.system.errors import Deadlock, Spinning
+from trunkline.system.program import Program
+from trunkline.topology.description import Description
+from trunkline.topology.internet import Internet
+from trunkline.topology.lab import read_lab
+from trunkline.topology.watch import Drops
+
+WORLD_STOPPED: Final = 1  # exit status of a run that could not go on
+INTERRUPTED: Final = 130
+
+
+def run_lab(path: str, options: dict[str, Any]) -> int:
+    """`trunkline run`. Raises LabError, TopologyError and ClickException for what the user got wrong."""
+    description = read_lab(path)
+    until = description.until
+    if options.get("until") is not None:
+        try:
+            until = units.duration(options["until"])
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--until") from None
+    return run_description(description, until, options)
+
+
+def run_description(description: Description, until: int | None, options: dict[str, Any]) -> int:
+    """Run a world to its end; the exit status."""
+    check_services(description)
+    views = seeing.Views(options)
+    began = monotonic()
+    drops = Drops()
+    with Internet.from_description(description, options.get("seed"), options.get("strict")) as net:
+        net.watch(drops)
+        views.open(net)
+        verdict, status = _go(net, until)
+        wall = monotonic() - began
+    views.show()
+    sys.stdout.flush()
+    for line in summary(net, drops, wall):
+        words.tell(line)
+    views.tell()
+    failed = _failures(net)
+    for program in net.world.programs:
+        if not program.done and not program.service and not verdict:
+            words.tell(f"{program.name} was still running at {clock_text(net.loop.now)} s")
+    for program in failed:
+        words.complain(_failure(program))
+    if verdict:
+        words.complain(verdict)
+    if failed and not status:
+        code = failed[0].exit_code or 1
+        status = 128 - code if code < 0 else code
+    return status
+
+
+def check_services(description: Description) -> None:
+    """Raises ClickException with one line where a service lacks a library."""
+    modules = {service.module: service.name for service in SERVICES.values()}
+    for machine in description.machines:
+        for program in machine.programs:
+            if len(program.command) > 2 and program.command[2] in modules:
+                wrong = service_mistake(modules[program.command[2]])
+                if wrong:
+                    raise click.ClickException(wrong)
+
+
+def _go(net: Internet, until: int | None) -> tuple[str, int]:
+    """Let the world run: what stopped it before its end, if anything did, and the status for that."""
+    try:
+        with Progress(net, until):
+            net.settle()
+            net.world.run(NEVER if until is None else until, raising=False)
+    except (Deadlock, Spinning) as error:
+        return str(error), WORLD_STOPPED
+    except KeyboardInterrupt:
+        return f"interrupted at {clock_text(net.loop.now)} s of the world", INTERRUPTED
+    return "", 0
+
+
+def _failures(net: Internet) -> list[Program]:
+    """The programs that failed, in the order of their ends."""
+    return [
+        program for program in net.world.programs if program.exit_code and program.exit_code > 0
+    ]
+
+
+def _failure(program: Program) -> str:
+    """One line about a program that failed; its traceback has been printed."""
+    error = program.exception
+    if error is None:
+        return f"{program.name}: ended with status {program.exit_code}"
+    text = str(error).partition("\n")[0]
+    return f"{program.name}: raised {type(error).__name__}" + (f": {text}" if text else "")

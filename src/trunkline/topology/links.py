@@ -1,0 +1,109 @@
+"""A link: the handle of a cable, which can be cut, mended and made worse while the world runs.
+
+What a link can do to packets is named and meant as tc-netem has it; both ways unless `to` says towards whom.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trunkline.fabric.cable import Cable, Direction, Impairments
+from trunkline.topology.description import IMPAIRMENTS, End
+from trunkline.topology.mistakes import TopologyError, suggestion
+
+if TYPE_CHECKING:
+    from trunkline.link.nic import Nic
+    from trunkline.topology.internet import Internet
+    from trunkline.topology.machine import Machine
+
+
+class Link:
+    """A cable between two machines; what `Internet.link` gives back."""
+
+    def __init__(
+        self,
+        net: Internet,
+        name: str,
+        ends: tuple[End, End],
+        nics: tuple[Nic, Nic],
+        cable: Cable,
+        mtu: int,
+    ) -> None:
+        self.net = net
+        self.name = name
+        self.ends = ends
+        self.nics = nics
+        self.cable = cable
+        self.mtu = mtu
+
+    def down(self) -> None:
+        """Cut it: what is on it is lost, and so is all that is sent until it is up again."""
+        self.cable.down(self.net.loop.now)
+
+    def up(self) -> None:
+        """Mend it."""
+        self.cable.up()
+
+    def set(self, to: Machine | str | None = None, **impairments: str | int) -> None:
+        """Change what it does to packets from now on: `cable.set(loss="5%", to=bob)`.
+
+        What is not named stays as it is. Raises TopologyError.
+        """
+        changes = read_impairments(self.name, impairments)
+        for direction in self._directions(to):
+            apply(direction.impairments, changes)
+
+    def change(self, changes: dict[str, int], to: str = "") -> None:
+        """`set`, with values read already."""
+        for direction in self._directions(to or None):
+            apply(direction.impairments, changes)
+
+    def settings(self, to: Machine | str) -> dict[str, int]:
+        """What it does to packets on their way to one end: ns, bit/s, packets, parts of 2^32."""
+        impairments = self._directions(to)[0].impairments
+        return {name: getattr(impairments, name) for name in IMPAIRMENTS}
+
+    def statistics(self) -> dict[str, dict[str, int]]:
+        """What became of the packets, by the machine they were on their way to."""
+        return {
+            self.ends[1].machine: self.cable.forward.statistics(),
+            self.ends[0].machine: self.cable.backward.statistics(),
+        }
+
+    def _directions(self, to: Machine | str | None) -> list[Direction]:
+        if to is None:
+            return [self.cable.forward, self.cable.backward]
+        name = to if isinstance(to, str) else to.name
+        if name == self.ends[1].machine:
+            return [self.cable.forward]
+        if name == self.ends[0].machine:
+            return [self.cable.backward]
+        ends = [end.machine for end in self.ends]
+        raise TopologyError(
+            f'link {self.name}: "{name}" is not an end of it{suggestion(name, ends)}'
+        )
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name}>"
+
+
+def read_impairments(link: str, impairments: dict[str, str | int]) -> dict[str, int]:
+    """Values with units as the fabric has them. Raises TopologyError in one line."""
+    changes = {}
+    for name, text in impairments.items():
+        reader = IMPAIRMENTS.get(name)
+        if reader is None:
+            raise TopologyError(
+                f'link {link}: unknown impairment "{name}"{suggestion(name, IMPAIRMENTS)}'
+            )
+        try:
+            changes[name] = reader(str(text))
+        except ValueError as error:
+            raise TopologyError(f"link {link}: {name}: {error}") from None
+    return changes
+
+
+def apply(impairments: Impairments, changes: dict[str, int]) -> None:
+    """Change some knobs of a direction."""
+    for name, value in changes.items():
+        setattr(impairments, name, value)

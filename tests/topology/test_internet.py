@@ -1,0 +1,229 @@
+"""The Internet as a program builds it: machines, links, programs on them, faults, and what it says of mistakes."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from trunkline.topology.internet import Internet
+from trunkline.topology.lab import parse_lab
+from trunkline.topology.mistakes import TopologyError
+
+
+def serve() -> None:
+    with socket.create_server(("", 7), family=socket.AF_INET6, dualstack_ipv6=True) as welcoming:
+        while True:
+            connection, _caller = welcoming.accept()
+            with connection:
+                while data := connection.recv(65536):
+                    connection.sendall(data)
+
+
+def dial(host: str, family: int = 0) -> tuple[str, bytes]:
+    kind, address = socket.getaddrinfo(host, 7, family, socket.SOCK_STREAM)[0][::4]
+    with socket.socket(kind) as line:
+        line.connect(address)
+        line.sendall(b"hello")
+        return address[0], line.recv(100)
+
+
+def line_of_routers(net: Internet) -> None:
+    alice, bob, r1, r2 = net.host("alice"), net.host("bob"), net.router("r1"), net.router("r2")
+    net.link(alice, r1, delay="5ms")
+    net.link(r1, r2, delay="20ms", rate="10Mbit")
+    net.link(r2, bob, delay="5ms")
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_a_call_across_routers(family: int) -> None:
+    with Internet(seed=7) as net:
+        line_of_routers(net)
+        bob, alice = net.machines["bob"], net.machines["alice"]
+        bob.start(serve, service=True)
+        call = alice.start(dial, "bob", family)
+        net.run()
+        assert call.exception is None
+        address, answer = call.result
+        assert answer == b"hello"
+        assert address == (bob.address if family == socket.AF_INET else bob.address6)
+        assert 0.12 < net.now < 1
+
+
+def test_a_coroutine_function_is_a_program() -> None:
+    import asyncio
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection("bob", 7)
+        writer.write(b"hello")
+        answer = await reader.read(100)
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    with Internet() as net:
+        line_of_routers(net)
+        net.machines["bob"].start(serve, service=True)
+        call = net.machines["alice"].start(ask)
+        net.run()
+        assert call.result == b"hello"
+
+
+def test_one_loop_for_all_hosts() -> None:
+    import asyncio
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read(100)).upper())
+        writer.close()
+
+    with Internet() as net:
+        alice, bob = net.host("alice"), net.host("bob")
+        net.link(alice, bob, delay="10ms")
+
+        async def both() -> bytes:
+            with bob.here():
+                server = await asyncio.start_server(answer, port=7)
+            with alice.here():
+                reader, writer = await asyncio.open_connection("bob", 7)
+                writer.write(b"hello")
+                got = await reader.read(100)
+                writer.close()
+            server.close()
+            return got
+
+        assert net.run_async(both()) == b"HELLO"
+
+
+def test_addresses_can_be_asked_for_before_the_run() -> None:
+    net = Internet()
+    alice, bob, hub = net.host("alice"), net.host("bob"), net.switch("hub")
+    net.link(alice, hub)
+    assert alice.addresses == ["10.0.1.1", "2001:db8:0:1::1"]
+    net.link(bob, hub)  # the network grows: nothing that was given out changes
+    carol = net.host("carol", addresses=["192.168.0.9/24"])
+    net.link(bob, carol)
+    assert bob.addresses == ["10.0.1.2", "192.168.0.1", "2001:db8:0:1::2", "2001:db8:0:2::1"]
+    assert (carol.address, carol.address6) == ("192.168.0.9", "2001:db8:0:2::2")
+    assert alice.addresses == ["10.0.1.1", "2001:db8:0:1::1"]
+    net.close()
+
+
+def test_a_cable_is_cut_and_mended() -> None:
+    with Internet() as net:
+        alice, bob = net.host("alice"), net.host("bob")
+        cable = net.link(alice, bob, delay="10ms")
+        bob.start(serve, service=True)
+        net.at("1s", cable.down)
+        net.at("3s", cable.up)
+        call = alice.start(dial, "bob", at="2s")
+        net.run()
+        assert call.result[1] == b"hello"
+        assert 3 < net.now < 6
+        assert cable.statistics()["bob"]["cable down"] > 0
+
+
+def test_a_knob_is_turned_one_way() -> None:
+    net = Internet()
+    alice, bob = net.host("alice"), net.host("bob")
+    cable = net.link(alice, bob, delay="10ms", to={bob: {"rate": "1Mbit"}})
+    assert (cable.settings(bob)["rate"], cable.settings(alice)["rate"]) == (10**6, 0)
+    cable.set(loss="100%", to=bob)
+    assert cable.settings(alice)["loss"] == 0
+    cable.set(delay="1s")
+    assert cable.settings(alice)["delay"] == cable.settings("bob")["delay"] == 10**9
+    net.close()
+
+
+def test_a_program_that_raises() -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    with Internet() as net:
+        call = net.host("alice").start(fail)
+        with pytest.raises(ValueError, match=r"^no$"):
+            net.run()
+        assert isinstance(call.exception, ValueError)
+
+
+def test_a_run_ends_at_its_time() -> None:
+    import time
+
+    with Internet() as net:
+        call = net.host("alice").start(time.sleep, 100)
+        net.run(until="30s")
+        assert net.now == 30
+        with pytest.raises(RuntimeError, match="not ended"):
+            call.result
+        net.run()
+        assert net.now == 100
+        assert call.result is None
+
+
+LAB = """
+[network]
+seed = 3
+[hosts.alice]
+[hosts.bob]
+services = ["http"]
+[routers.r1]
+[[links]]
+between = ["alice", "r1:uplink"]
+delay = "5ms"
+[[links]]
+between = ["r1", "bob"]
+addresses.bob = "192.0.2.80/24"
+[[events]]
+at = "1s"
+down = "alice-r1"
+"""
+
+
+def test_a_world_from_a_lab() -> None:
+    from urllib.request import urlopen
+
+    def get(url: str) -> bytes:
+        with urlopen(url, timeout=5) as reply:
+            return bytes(reply.read())
+
+    with Internet.from_description(parse_lab(LAB)) as net:
+        alice = net.machines["alice"]
+        page = alice.start(get, "http://192.0.2.80/", at="100ms")
+        late = alice.start(get, "http://bob/", at="2s")
+        with pytest.raises(OSError, match="timed out"):
+            net.run()
+        assert page.result == b"This is bob. You are 10.0.1.1.\n"
+        assert isinstance(late.exception, OSError)
+        assert [nic.name for nic in net.machines["r1"].nics()] == ["uplink", "eth0"]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("deed", "line"),
+    [
+        (lambda net: net.host("alice"), 'a second machine "alice": names are unique'),
+        (lambda net: net.host("al ice"), 'found the name "al ice", expected letters, digits and hyphens, such as "alice" or "www.example"'),
+        (lambda net: net.host("carol", tcp="windows"), "carol: 'windows' is not a TCP policy: expected linux, rfc or freebsd"),
+        (lambda net: net.host("carol", addresses="10.0.0.1"), 'found "10.0.0.1" without a prefix, expected 10.0.0.1/24'),
+        (lambda net: net.link("alice", "bbo"), 'no machine "bbo" here; did you mean "bob"?'),
+        (lambda net: net.link("alice", "alice"), "a link joins two machines, and alice is one"),
+        (lambda net: net.link("alice", "bob", dealy="1s"), 'link alice-bob: unknown impairment "dealy"; did you mean "delay"?'),
+        (lambda net: net.link("alice", "bob", delay="20"), "link alice-bob: delay: '20' is not a duration such as 20ms, 1.5s or 2min"),
+        (lambda net: net.link("alice", "bob", reorder="1%"), "link alice-bob: reorder needs a delay: a reordered packet overtakes by skipping it"),
+        (lambda net: net.link("alice", "bob", to={"eve": {"loss": "1%"}}), 'link alice-bob: "eve" is not an end of it; known here: alice, bob'),
+        (lambda net: net.link("alice", "bob", mtu=576), "link alice-bob: an MTU of 576, expected 1280 (which IPv6 needs) to 65535"),
+        (lambda net: net.link("alice", "bob:eth0"), '"bob:eth0" has a cable already, and a NIC takes one'),
+        (lambda net: net.link("s", "t"), "s and t are joined already: frames would go round in a loop of switches for ever; make one of them a router"),
+        (lambda net: net.links[0].set(los="1%"), 'link alice-bob: unknown impairment "los"; did you mean "loss"?'),
+        (lambda net: net.at("5", print), "'5' is not a duration such as 20ms, 1.5s or 2min"),
+        (lambda net: net.capture("x.pcapng", at="bbo"), 'no machine "bbo" here; did you mean "bob"?'),
+        (lambda net: net.capture("x.pcapng", at="bob:eth1"), 'bob has no NIC "eth1"; did you mean "eth0"?'),
+        (lambda net: net.machines["bob"].start("curl alice"), 'bob: found "curl", expected a command that begins with python, such as "python call.py": only Python programs run on a simulated host in this version'),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(deed: object, line: str) -> None:
+    with Internet() as net:
+        net.link(net.host("alice"), net.host("bob"))
+        net.link(net.switch("s"), net.switch("t"))
+        with pytest.raises(TopologyError) as caught:
+            deed(net)  # type: ignore[operator]
+        assert str(caught.value) == line
