@@ -6,11 +6,12 @@ into octets and reads them afresh, unless it is told not to.
 
 from __future__ import annotations
 
-from trunkline.base.addresses import LOOPBACK4, LOOPBACK6, parse_address
+from trunkline.base.addresses import LOOPBACK4, LOOPBACK6, Prefix, parse_address
 from trunkline.base.dice import Dice
 from trunkline.base.timers import TimerQueue
 from trunkline.internet.layer import DELIVER, REPORT, Internet
 from trunkline.internet.reports import Report
+from trunkline.internet.routes import Route
 from trunkline.link.layer import LinkLayer
 from trunkline.link.nic import ETHERNET, LOOPBACK, Nic, Node
 from trunkline.wire.frame import strict_copy
@@ -75,7 +76,9 @@ class Lan:
         self.numbers = 0
         self.strict = strict
         self.opposite: dict[int, Nic] = {}
-        self.wire: list[tuple[Nic, Packet]] = []  # every packet that crossed, and the NIC it left by
+        self.wire: list[
+            tuple[Nic, Packet]
+        ] = []  # every packet that crossed, and the NIC it left by
         self.blocked: list[Nic] = []  # NICs whose packets are lost
 
     def join(self, one: Nic, two: Nic) -> None:
@@ -168,9 +171,6 @@ class Chain:
 
 
 def default_route(machine: Machine, nic: Nic, *gateways: str, metric: int = 0) -> None:
-    from trunkline.base.addresses import Prefix
-    from trunkline.internet.routes import Route
-
     for gateway in gateways:
         octets = parse_address(gateway)
         prefix = Prefix(bytes(len(octets)), 0)

@@ -76,10 +76,12 @@ def error_is_due(packet: Packet, ip: IpHeader, kind: int, code: int) -> bool:
     if to_many and kind != PACKET_TOO_BIG:
         if kind != PARAMETER_PROBLEM or code != UNKNOWN_OPTION:
             return False
-    if ip.src == ANY6 or ip.src[0] == 0xFF or ip.fragment_offset:
+    if ip.src == ANY6 or ip.src[0] == 0xFF:
         return False
     if ip.protocol != ICMPV6:
         return True
+    if ip.fragment_offset:
+        return False  # it may be of an error: nobody can tell
     upper = packet.upper
     if isinstance(upper, Icmp):
         about = upper.type

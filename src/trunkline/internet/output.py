@@ -42,6 +42,7 @@ from trunkline.base.units import SECOND
 from trunkline.internet import routes
 from trunkline.internet.addresses import (
     BROADCAST,
+    Address,
     AddressTable,
     choose_source,
     sort_destinations,
@@ -141,10 +142,9 @@ class Output(TimerOwner):
             # RFC 4291 §2.8, IP6-028: the solicited-node group of each address
             self.join(nic, solicited_node(address), now)
         if nic.kind != LOOPBACK and length < len(address) * 8:
-            metric = 0 if len(address) == 4 else IPV6_METRIC
-            self.routes.add(
-                Route(Prefix(address, length), b"", nic, metric, _route_source(address))
-            )
+            prefix = Prefix(address, length)
+            if self._other_in(nic, prefix, address) is None:
+                self._connect(nic, prefix, address)
         self.changed()
 
     def remove_address(self, nic: Nic, address: bytes, now: int) -> None:
@@ -155,15 +155,27 @@ class Output(TimerOwner):
         if len(address) == 16:
             self.leave(nic, solicited_node(address), now)
         prefix = Prefix(address, entry.length)
-        for other in self.addresses.own:
-            if other.nic is nic and other.length == prefix.length:
-                if prefix.contains(other.address):
-                    metric = 0 if len(address) == 4 else IPV6_METRIC
-                    self.routes.add(Route(prefix, b"", nic, metric, _route_source(other.address)))
-                    break
-        else:
+        other = self._other_in(nic, prefix, address)
+        if other is None:
             self.routes.remove(prefix, b"", nic)
+        elif nic.kind != LOOPBACK:
+            self._connect(nic, prefix, other.address)
         self.changed()
+
+    def _other_in(self, nic: Nic, prefix: Prefix, address: bytes) -> Address | None:
+        """The first other address of a NIC that brings the same network."""
+        for other in self.addresses.own:
+            if other.nic is nic and other.length == prefix.length and other.address != address:
+                if prefix.contains(other.address):
+                    return other
+        return None
+
+    def _connect(self, nic: Nic, prefix: Prefix, address: bytes) -> None:
+        """The route to the network of an own address; IPv6 chooses its source for each destination."""
+        if len(address) == 4:
+            self.routes.add(Route(prefix, b"", nic, 0, address))
+        else:
+            self.routes.add(Route(prefix, b"", nic, IPV6_METRIC))
 
     def set_preferred(self, nic: Nic, address: bytes, preferred: bool) -> None:
         """Deprecate an address (RFC 4862 §5.5.4), or take that back."""
@@ -512,11 +524,6 @@ class Output(TimerOwner):
         if nic.kind == LOOPBACK:
             self.loopback = nic
         self.changed()
-
-
-def _route_source(address: bytes) -> bytes:
-    """The source that the route of an own address tells: IPv6 chooses anew for each destination."""
-    return address if len(address) == 4 else b""
 
 
 def _result_of(kind: int) -> int:
