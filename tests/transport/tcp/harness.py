@@ -288,7 +288,7 @@ def opened(world: World, one: Host, two: Host, v6: bool = False) -> tuple[Connec
     listener = two.listen(v6=v6)
     caller = one.connect(TWO6 if v6 else TWO4)
     for _ in range(1000):
-        if listener.ready:
+        if listener.ready():
             break
         world.step(world.now + 100 * S)
     callee = listener.accept()

@@ -81,7 +81,7 @@ class Reply:
 class ListenBlock(TimerOwner):
     """A listener's variables: the SYN queue is counted, the accept queue kept."""
 
-    __slots__ = ("backlog", "claim", "closed", "endpoint", "half_open", "ready", "settings")
+    __slots__ = ("accept_queue", "backlog", "claim", "closed", "endpoint", "half_open", "settings")
 
     def __init__(
         self, endpoint: Endpoint | None, claim: Claim | None, backlog: int, settings: TcpSettings
@@ -91,7 +91,7 @@ class ListenBlock(TimerOwner):
         self.backlog = backlog
         self.settings = settings
         self.half_open: list[Block] = []  # in SYN-RECEIVED, oldest first
-        self.ready: list[Block] = []  # established, not yet accepted
+        self.accept_queue: list[Block] = []  # established, not yet accepted
         self.closed = False
 
 
@@ -197,7 +197,6 @@ class Block(TimerOwner):
         "rcv_nxt",
         "rcv_scale",
         "rcv_shut",
-        "readable",
         "receive_buffer",
         "received_at",
         "recover",
@@ -232,6 +231,7 @@ class Block(TimerOwner):
         "ts_ok",
         "ts_recent",
         "ts_recent_at",
+        "unread",
         "unsent",
         "urgent_at",
         "urgent_octet",
@@ -305,7 +305,7 @@ class Block(TimerOwner):
         self.rcv_mss = 536  # the largest segment seen
         self.window_step = 0  # the least by which the offered window grows: silly windows
         self.receive_buffer = settings.receive_buffer
-        self.readable = ByteQueue()
+        self.unread = ByteQueue()
         self.assembly: Assembly | None = None  # while there are holes
         self.fin_received = False
         self.rcv_shut = False  # by the program

@@ -64,10 +64,10 @@ def close(block: Block, now: int) -> None:
         finish(block, 0, now)
         return
     if state == TIME_WAIT:
-        block.readable.clear()
+        block.unread.clear()
         return
     # RFC 9293 §3.6.1 SHLD-3, RFC 2525 §2.17: unread data is lost, and the peer is told so by a reset
-    if block.readable.octets or block.settings.linger == 0:
+    if block.unread.octets or block.settings.linger == 0:
         abort(block, now)
         return
     if state in (ESTABLISHED, CLOSE_WAIT, SYN_RECEIVED):
@@ -82,9 +82,9 @@ def abort(block: Block, now: int) -> None:
     if state in (CLOSED, SYN_SENT):
         finish(block, 0, now)
         return
-    if state not in (CLOSING, LAST_ACK, TIME_WAIT) or block.unsent.octets or block.readable.octets:
+    if state not in (CLOSING, LAST_ACK, TIME_WAIT) or block.unsent.octets or block.unread.octets:
         block.reset_due = True
-    block.readable.clear()
+    block.unread.clear()
     finish(block, 0, now)
     if block.reset_due:
         touch(block)

@@ -72,7 +72,7 @@ class Connection(Block):
         """
         if self.urgent_at >= 0:
             limit = self._before_mark(limit)
-        queue = self.readable
+        queue = self.unread
         data = queue.take(limit)
         # A window that was less than half open is told when it has doubled, as Linux has it
         offered = (self.rcv_adv - self.rcv_nxt) & MASK
@@ -96,11 +96,11 @@ class Connection(Block):
             ahead = self.to_mark()
             if ahead > 0:
                 limit = min(limit, ahead)
-        return self.readable.peek(limit)
+        return self.unread.peek(limit)
 
     def available(self) -> int:
         """Octets that `receive` could give."""
-        return self.readable.octets
+        return self.unread.octets
 
     def send_space(self) -> int:
         """Octets that `send` would take."""
@@ -126,10 +126,10 @@ class Connection(Block):
         """Whether the handshake is under way."""
         return self.state in (SYN_SENT, SYN_RECEIVED)
 
-    def readable_now(self) -> bool:
+    def readable(self) -> bool:
         """Whether `receive` would not block: data, an end, or an error."""
         return (
-            self.readable.octets > 0
+            self.unread.octets > 0
             or self.fin_received
             or self.rcv_shut
             or self.error != 0
@@ -151,7 +151,7 @@ class Connection(Block):
 
     def eof(self) -> bool:
         """Whether everything that will ever come has been read."""
-        if self.readable.octets:
+        if self.unread.octets:
             return False
         return self.fin_received or self.rcv_shut or self.state == CLOSED
 
@@ -219,7 +219,7 @@ class Connection(Block):
         """Octets before the urgent one, 0 at the mark, -1: no urgent data is ahead. MUST-33."""
         if self.urgent_at < 0:
             return -1
-        read = (self.rcv_nxt - self.readable.octets) & MASK
+        read = (self.rcv_nxt - self.unread.octets) & MASK
         if self.fin_received:
             read = (read - 1) & MASK
         ahead = (self.urgent_at - read) & MASK
@@ -234,10 +234,10 @@ class Connection(Block):
         if not self.urgent_pending:
             return -1
         ahead = self.to_mark()
-        if ahead < 0 or ahead >= self.readable.octets:
+        if ahead < 0 or ahead >= self.unread.octets:
             return -1
         self.urgent_pending = False
-        return self.readable.peek(ahead + 1)[ahead]
+        return self.unread.peek(ahead + 1)[ahead]
 
     def statistics(self) -> dict[str, int]:
         """As TCP_INFO: the numbers that tell how it goes; times in nanoseconds."""
@@ -257,7 +257,7 @@ class Connection(Block):
             "sacked": board.sacked,
             "lost": board.lost,
             "resent": self.resent_total,
-            "readable": self.readable.octets,
+            "unread": self.unread.octets,
             "out_of_order": 0 if self.assembly is None else self.assembly.octets(),
         }
 
@@ -284,10 +284,10 @@ class Connection(Block):
             return limit
         if ahead > 0:
             return min(limit, ahead)
-        if self.readable.octets == 0:
+        if self.unread.octets == 0:
             return limit
         if not self.settings.oob_inline:
-            octet = self.readable.take(1)
+            octet = self.unread.take(1)
             self.urgent_octet = octet[0]
         self.urgent_at = -1
         self.urgent_pending = False

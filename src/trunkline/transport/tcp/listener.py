@@ -37,20 +37,20 @@ class Listener(ListenBlock):
 
     def accept(self) -> Connection | None:
         """The connection that has waited longest, or None. Its `endpoint` is the caller's to set."""
-        if not self.ready:
+        if not self.accept_queue:
             return None
-        block = self.ready.pop(0)
+        block = self.accept_queue.pop(0)
         assert isinstance(block, Connection)
         block.accepted = True
         return block
 
-    def waiting(self) -> int:
+    def ready(self) -> int:
         """Connections to accept."""
-        return len(self.ready)
+        return len(self.accept_queue)
 
     def full(self) -> bool:
         """Whether a SYN is turned away: as in Linux, an accept queue holds one more than `backlog`."""
-        return len(self.ready) > self.backlog or len(self.half_open) >= max(
+        return len(self.accept_queue) > self.backlog or len(self.half_open) >= max(
             self.backlog + 1, SYN_QUEUE
         )
 
@@ -64,11 +64,11 @@ class Listener(ListenBlock):
             self._leave(common, local)
         for block in list(self.half_open):
             abort(block, now)
-        for block in self.ready:
+        for block in self.accept_queue:
             block.orphan = True
             abort(block, now)
         self.half_open = []
-        self.ready = []
+        self.accept_queue = []
         self.endpoint = None
         claim = self.claim
         if claim is not None:

@@ -180,12 +180,12 @@ def receive_in_syn_received(
         return
     listener = block.listener
     if listener is not None:
-        if len(listener.ready) > listener.backlog:
+        if len(listener.accept_queue) > listener.backlog:
             # as Linux: the peer thinks it is connected, and tries again; so do we
             counters.count("accept queue full")
             return
         listener.half_open.remove(block)
-        listener.ready.append(block)
+        listener.accept_queue.append(block)
         block.listener = None
         endpoint = listener.endpoint
         if endpoint is not None and not endpoint.noted:

@@ -215,7 +215,7 @@ def _take_in_order(block: Block, payload: bytes, now: int) -> None:
     """Text that is next, and inside the window."""
     length = len(payload)
     block.rcv_nxt = (block.rcv_nxt + length) & MASK
-    block.readable.append(payload)
+    block.unread.append(payload)
     if length > block.rcv_mss:
         block.rcv_mss = length
     if block.received_at == 0:
@@ -278,7 +278,7 @@ def receive_text(block: Block, seq: int, payload: bytes, fin: bool, now: int) ->
         if assembly is None:
             _take_in_order(block, payload, now)
         else:
-            block.readable.append(payload)
+            block.unread.append(payload)
             block.rcv_nxt = (rcv_nxt + len(payload)) & MASK
             block.received_at = now
             # RFC 5681 §4.2 CC-018: what fills a hole is acknowledged at once
@@ -288,7 +288,7 @@ def receive_text(block: Block, seq: int, payload: bytes, fin: bool, now: int) ->
             run = assembly.take(block.rcv_nxt)
             while run is not None:
                 for piece in run.pieces:
-                    block.readable.append(piece)
+                    block.unread.append(piece)
                 block.rcv_nxt = run.right
                 run = assembly.take(block.rcv_nxt)
             if assembly.fin == block.rcv_nxt:

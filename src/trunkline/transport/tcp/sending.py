@@ -73,7 +73,7 @@ def emit(block: Block, seq: int, flags: int, payload: bytes, now: int) -> int:
     offered = (block.rcv_adv - rcv_nxt) & MASK
     if offered >= HALF:
         offered = 0
-    free = block.receive_buffer - block.readable.octets
+    free = block.receive_buffer - block.unread.octets
     if free - offered >= block.window_step:
         window = free >> scale
     else:
