@@ -336,6 +336,14 @@ class Internet:
             found[f"link {link.name}"] = dict(link.statistics())
         return found
 
+    def retransmissions(self) -> int:
+        """How many TCP segments have been sent again, in the whole world."""
+        return sum(
+            machine.host.transport.tcp.statistics().get("segments resent", 0)
+            for machine in self.machines.values()
+            if isinstance(machine, HostMachine)
+        )
+
     # ------------------------------------------------------------ the end
 
     def close(self) -> None:

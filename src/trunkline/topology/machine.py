@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from trunkline.base.addresses import address_text
+from trunkline.base.addresses import address_text, link_local_of
 from trunkline.host.host import Host
-from trunkline.link.nic import LOOPBACK, Nic, Node
+from trunkline.link.nic import ETHERNET, LOOPBACK, Nic, Node
 from trunkline.link.switch import Switch
 from trunkline.system.program import Program
 from trunkline.system.system import System
@@ -58,7 +58,7 @@ class SwitchMachine(Machine):
 
     def add_nic(self, name: str, mac: bytes, mtu: int, number: int) -> Nic:
         """A new port."""
-        return Nic(self.switch, name, 0, mac, mtu, number)
+        return Nic(self.switch, name, ETHERNET, mac, mtu, number)
 
     def statistics(self) -> dict[str, int]:
         """Frames, by what became of them."""
@@ -126,9 +126,20 @@ class HostMachine(Machine):
         return next(text for text in self.addresses if ":" in text)
 
     def add_nic(self, name: str, mac: bytes, mtu: int, number: int) -> Nic:
-        """A new NIC."""
-        return self.host.add_nic(name, 0, mac, mtu, number)
+        """A new NIC, with the link-local address that every IPv6 NIC has: RFC 4291 §2.8."""
+        nic = self.host.add_nic(name, ETHERNET, mac, mtu, number)
+        self.host.internet.add_address(nic, link_local_of(mac), 64, self.net.loop.now)
+        return nic
 
     def nics(self) -> list[Nic]:
         """Its NICs but the loopback."""
         return [nic for nic in self.host.nics if nic.kind != LOOPBACK]
+
+    def statistics(self) -> dict[str, int]:
+        """What every floor counted."""
+        host = self.host
+        return {
+            **host.link.statistics(),
+            **host.internet.statistics(),
+            **host.transport.statistics(),
+        }
