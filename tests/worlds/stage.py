@@ -235,6 +235,7 @@ def on_the_kernel(body: Callable[[Place], object], family: str) -> object:
 
 def on_a_simulated_host(body: Callable[[Place], object], family: str) -> object:
     """Run a body as the program of a host that is alone in its world."""
+
     def program() -> object:
         place = Place(family, "simulated")
         with place.exits:

@@ -224,7 +224,8 @@ def test_closed_listener_refuses_and_its_connections_live(place: Place) -> objec
 @two_worlds("ipv4", "ipv6")
 @pytest.mark.parametrize("how", [socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR])
 def test_shutdown_of_a_listener(place: Place, how: int) -> object:
-    listener = place.listener()
+    listener = place.bound("tcp", place.free_port())
+    listener.listen()
     name = listener.getsockname()
     listener.setblocking(False)
     done = outcome(listener.shutdown, how)
