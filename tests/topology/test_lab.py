@@ -6,6 +6,8 @@ import pickle
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trunkline.base.dice import CERTAIN
 from trunkline.base.units import MILLISECOND, SECOND
@@ -398,3 +400,26 @@ def test_files(tmp_path: Path) -> None:
         read_lab(str(lab))
     (tmp_path / "cal.py").write_text("")
     assert read_lab(str(lab)).folder == str(tmp_path)
+
+
+VALUES = st.sampled_from(
+    ["1", "-1", "1.5", "true", '"x"', '""', "[]", "[1]", '["x"]', "{}", '{ x = 1 }', "[[]]", '"alice"']
+    + ['"20ms"', '"1%"', '["alice", "bob"]', '{ bob = "10.0.0.1/8" }', "1979-05-27", "nan", '"\\u0000"']
+)  # fmt: skip
+LINES = [line for line in WHOLE.splitlines() if line]
+
+
+@given(st.data())
+def test_no_lab_is_too_strange(data: st.DataObject) -> None:
+    """Lines left out, and given other values: a description or a LabError, no third thing."""
+    gone = data.draw(st.sets(st.integers(0, len(LINES) - 1), max_size=12))
+    lines = [line for at, line in enumerate(LINES) if at not in gone]
+    for at in data.draw(st.lists(st.integers(0, len(lines) - 1), max_size=4)):
+        if "=" in lines[at]:
+            lines[at] = lines[at].split("=")[0] + "= " + data.draw(VALUES)
+    mistakes = []
+    try:
+        parse_lab("\n".join(lines), "L")
+    except LabError as error:
+        mistakes = error.mistakes
+    assert all(line.startswith("L:") and "\n" not in line for line in mistakes)
