@@ -1,0 +1,237 @@
+"""Putting the table in place, and taking it away again without a trace.
+
+Installed once for the process: every entry dispatches by its caller, so that outside hosts everything stays
+real. Names that modules took before (`from time import monotonic`) are found by identity and replaced, as
+are module-level locks; every change is recorded, and `uninstall` undoes them in reverse.
+
+Left out on purpose: what nobody can see or undo, such as names in closures of other people's code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import socket as socket_module
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, Final
+
+from trunkline.intercept import processes, table, tasks, tripwire
+from trunkline.intercept.socket import SimulatedSocket
+from trunkline.system import locks, real
+from trunkline.system.strands import current_system
+
+_MISSING: Final = object()
+_undo: list[Callable[[], None]] = []
+_guard = processes.Guard()
+_installed = False
+
+
+def installed() -> bool:
+    """Whether the table is in place."""
+    return _installed
+
+
+def install() -> None:
+    """Put the table in place; once is enough, more is harmless. Call it before importing trio."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    swapped: dict[int, tuple[Any, Any]] = {}
+    for modules, names, function in table.CALLS:
+        _put(modules, names, lambda found, call=function: types.MethodType(call, found), swapped)  # type: ignore[misc]
+    for modules, names, maker in table.VALUES:
+        _put(modules, names, maker, swapped)
+    for module_name, class_name, name, maker in table.MEMBERS:
+        _put_member(module_name, class_name, name, maker)
+    for module_name, class_name, name, maker in table.TYPE_MEMBERS:
+        _put_type_member(module_name, class_name, name, maker)
+    _put_module_property()
+    _number_tasks()
+    _scan(swapped)
+    sys.meta_path.insert(0, _guard)
+    _undo.append(lambda: sys.meta_path.remove(_guard))
+    uvloop = sys.modules.get("uvloop")
+    if uvloop is not None:
+        for name, kept in processes.tame_uvloop(uvloop).items():
+            _undo.append(lambda name=name, kept=kept: setattr(uvloop, name, kept))  # type: ignore[misc]
+    tripwire.lay()
+
+
+def uninstall() -> None:
+    """Take everything away again, but for an audit hook that does nothing."""
+    global _installed
+    while _undo:
+        _undo.pop()()
+    _installed = False
+
+
+# ------------------------------------------------------------ the table
+
+
+def _module(name: str) -> types.ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def _put(
+    modules: str, names: str, maker: Callable[[Any], Any], swapped: dict[int, tuple[Any, Any]]
+) -> None:
+    for module_name in modules.split():
+        module = _module(module_name)
+        for name in names.split():
+            found = getattr(module, name, _MISSING)
+            if found is _MISSING:
+                continue
+            known = swapped.get(id(found))
+            new = maker(found) if known is None else known[1]
+            swapped[id(found)] = (found, new)
+            swapped[id(new)] = (new, new)
+            _set(module, name, new)
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    """Set an attribute, to be undone if it is still ours then."""
+    own = vars(owner)
+    old = own.get(name, _MISSING)
+    setattr(owner, name, value)
+    put = vars(owner).get(name)
+
+    def undo() -> None:
+        if vars(owner).get(name) is put:
+            if old is _MISSING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, old)
+
+    _undo.append(undo)
+
+
+def _put_member(module_name: str, class_name: str, name: str, maker: Callable[[Any], Any]) -> None:
+    cls = getattr(_module(module_name), class_name, None)
+    if cls is not None and hasattr(cls, name):
+        _set(cls, name, maker(getattr(cls, name)))
+
+
+def _put_type_member(
+    module_name: str, class_name: str, name: str, maker: Callable[[Any], Any]
+) -> None:
+    """Change the dictionary of a type written in C, so that every reference to the type obeys."""
+    cls = getattr(_module(module_name), class_name, None)
+    if not isinstance(cls, type):
+        return
+    members = _members_of(cls)
+    if members is None or name not in members:
+        return
+    old = members[name]
+    modified = ctypes.pythonapi.PyType_Modified
+
+    def put(value: Any) -> None:
+        members[name] = value
+        modified(ctypes.py_object(cls))
+
+    put(maker(old))
+    _undo.append(lambda: put(old))
+
+
+def _members_of(cls: type) -> dict[str, Any] | None:
+    for found in gc.get_referents(cls.__dict__):
+        if isinstance(found, dict) and found.get("__doc__") == cls.__doc__:
+            return found
+    return None
+
+
+class _SocketModule(types.ModuleType):
+    """The `socket` module: in a host, its class is the simulated one."""
+
+    @property
+    def socket(self) -> Any:
+        """`type(sock) is socket.socket` holds on both sides."""
+        return _real_socket if current_system() is None else SimulatedSocket
+
+    @socket.setter
+    def socket(self, value: Any) -> None:
+        self.__dict__["socket"] = value
+
+
+_real_socket: Final = socket_module.socket
+
+
+def _put_module_property() -> None:
+    module: Any = socket_module
+    old = module.__class__
+    module.__class__ = _SocketModule
+
+    def undo() -> None:
+        module.__class__ = old
+
+    _undo.append(undo)
+
+
+def _number_tasks() -> None:
+    import asyncio.tasks
+
+    for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks"):
+        registry = getattr(asyncio.tasks, name, None)
+        if registry is not None and hasattr(registry, "__dict__"):
+            registry.add = tasks.count(registry)
+            _undo.append(lambda registry=registry: delattr(registry, "add"))  # type: ignore[misc]
+
+
+# ------------------------------------------------------------ early-bound names
+
+
+def _scan(swapped: dict[int, tuple[Any, Any]]) -> None:
+    """Replace what loaded modules, their classes and their functions' defaults took before."""
+    for module_name, module in list(sys.modules.items()):
+        if not isinstance(module, types.ModuleType) or module_name.partition(".")[0] == "trunkline":
+            continue
+        for name, value in list(vars(module).items()):
+            new = _new(value, swapped)
+            if new is not value:
+                _set(module, name, new)
+            elif isinstance(value, type):
+                if value.__module__ == module_name:
+                    _scan_class(value, swapped)
+            elif isinstance(value, types.FunctionType):
+                _scan_defaults(value, swapped)
+
+
+def _new(value: Any, swapped: dict[int, tuple[Any, Any]]) -> Any:
+    entry = swapped.get(id(value))
+    if entry is not None and entry[0] is value:
+        return entry[1]
+    if isinstance(value, real.LockType) and type(value) is real.LockType:
+        return locks.Lock(value)
+    if type(value) is real.RLockType:
+        return locks.RLock(value)
+    return value
+
+
+def _scan_class(cls: type, swapped: dict[int, tuple[Any, Any]]) -> None:
+    for name, value in list(vars(cls).items()):
+        if isinstance(value, types.FunctionType):
+            _scan_defaults(value, swapped)
+            continue
+        new = _new(value, swapped)
+        if new is not value:
+            try:
+                _set(cls, name, new)
+            except TypeError:  # a class written in C
+                return
+
+
+def _scan_defaults(function: types.FunctionType, swapped: dict[int, tuple[Any, Any]]) -> None:
+    defaults = function.__defaults__
+    if defaults is not None and any(id(value) in swapped for value in defaults):
+        function.__defaults__ = tuple(_new(value, swapped) for value in defaults)
+        _undo.append(lambda: setattr(function, "__defaults__", defaults))
+    named = function.__kwdefaults__
+    if named and any(id(value) in swapped for value in named.values()):
+        function.__kwdefaults__ = {name: _new(value, swapped) for name, value in named.items()}
+        _undo.append(lambda: setattr(function, "__kwdefaults__", named))

@@ -1,0 +1,301 @@
+"""select, poll and epoll in a host, and what the `selectors` module took from them at its import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from trunkline.intercept.socket import descriptors
+from trunkline.sockets.errors import failure
+from trunkline.system import blocking
+from trunkline.system.descriptors import FIRST_DESCRIPTOR, DescriptorTable
+from trunkline.system.errors import EscapeRefused
+from trunkline.system.readiness import Epoll, Poll, select_once
+from trunkline.system.strands import current_system
+
+Real = Callable[..., Any]
+
+DEFAULT_EVENTS: Final = 1 | 2 | 4  # IN, PRI, OUT
+ANY_EVENT: Final = 0xFFFF
+EVENTS_LIMIT: Final = 1023  # FD_SETSIZE - 1: what epoll.poll returns at most, unless told
+
+
+def descriptor_of(fileobj: Any) -> int:
+    """The descriptor of an int or an object that has one. Raises as CPython does."""
+    if isinstance(fileobj, int):
+        descriptor = int(fileobj)
+    else:
+        fileno = getattr(fileobj, "fileno", None)
+        if fileno is None:
+            raise TypeError("argument must be an int, or have a fileno() method.")
+        descriptor = fileno()
+        if not isinstance(descriptor, int):
+            raise TypeError("fileno() returned a non-integer")
+    if descriptor < 0:
+        raise ValueError(f"file descriptor cannot be a negative integer ({descriptor})")
+    return descriptor
+
+
+def simulated(fileobj: Any) -> int:
+    """The same, and it must be a simulated one."""
+    descriptor = descriptor_of(fileobj)
+    if descriptor < FIRST_DESCRIPTOR:
+        raise EscapeRefused(
+            1,
+            f"{fileobj!r} is a real descriptor ({descriptor}): it cannot be waited for in simulated"
+            " time. Sockets and pipes must be made on the simulated host; a C library that opens its"
+            " own needs `trunkline exec`",
+        )
+    return descriptor
+
+
+# ------------------------------------------------------------ select
+
+
+def select(real: Real, rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) -> Any:
+    """select.select."""
+    if current_system() is None and not _has_ours(rlist, wlist, xlist):
+        return real(rlist, wlist, xlist, timeout)
+    if timeout is not None:
+        if not isinstance(timeout, (int, float)) and not hasattr(timeout, "__float__"):
+            raise TypeError("timeout must be a float or None")
+        timeout = float(timeout)
+        if timeout < 0:
+            raise ValueError("timeout must be non-negative")
+    table = descriptors()
+    lists = []
+    for fileobjs in (rlist, wlist, xlist):
+        try:
+            objects = list(fileobjs)
+        except TypeError:
+            raise TypeError("arguments 1-3 must be sequences") from None
+        lists.append([(fileobj, simulated(fileobj)) for fileobj in objects])
+    numbers = [[descriptor for _fileobj, descriptor in pairs] for pairs in lists]
+    got = select_once(table, numbers[0], numbers[1], numbers[2])
+    if not any(got):
+        watched = dict.fromkeys(d for descriptors_ in numbers for d in descriptors_)
+
+        def ready() -> bool:
+            nonlocal got
+            got = select_once(table, numbers[0], numbers[1], numbers[2])
+            return any(got)
+
+        blocking.wait_any([(table.get(d), ANY_EVENT) for d in watched], ready, timeout)
+    return tuple(
+        [fileobj for fileobj, descriptor in pairs if descriptor in found]
+        for pairs, found in zip(lists, got)
+    )
+
+
+def _has_ours(*lists: Any) -> bool:
+    for fileobjs in lists:
+        if isinstance(fileobjs, (list, tuple, set, frozenset)):
+            for fileobj in fileobjs:
+                if isinstance(fileobj, int) and fileobj >= FIRST_DESCRIPTOR:
+                    return True
+    return False
+
+
+# ------------------------------------------------------------ poll
+
+
+def poll(real: Real) -> Any:
+    """select.poll."""
+    return real() if current_system() is None else SimulatedPoll(descriptors())
+
+
+class SimulatedPoll:
+    """As what `select.poll()` returns."""
+
+    __slots__ = ("_poll", "_polling", "_table")
+
+    def __init__(self, table: DescriptorTable) -> None:
+        self._poll = Poll(table)
+        self._table = table
+        self._polling = False
+
+    def register(self, fd: Any, eventmask: int = DEFAULT_EVENTS, /) -> None:
+        """As poll.register."""
+        self._poll.register(simulated(fd), mask_of(eventmask))
+
+    def modify(self, fd: Any, eventmask: int, /) -> None:
+        """As poll.modify."""
+        self._poll.modify(descriptor_of(fd), mask_of(eventmask))
+
+    def unregister(self, fd: Any, /) -> None:
+        """As poll.unregister."""
+        self._poll.unregister(descriptor_of(fd))
+
+    def poll(self, timeout: Any = None, /) -> list[tuple[int, int]]:
+        """As poll.poll: `timeout` in milliseconds."""
+        if timeout is not None and not isinstance(timeout, (int, float)):
+            raise TypeError("timeout must be an integer or None")
+        if timeout is not None and timeout > 0x7FFFFFFF:
+            raise OverflowError("timeout is too large")
+        if self._polling:
+            raise RuntimeError("concurrent poll() invocation")
+        got = self._poll.poll()
+        if got:
+            blocking.this_strand().scheduler.charge()
+            return got
+        seconds = None if timeout is None or timeout < 0 else timeout / 1000
+
+        def ready() -> bool:
+            nonlocal got
+            got = self._poll.poll()
+            return bool(got)
+
+        find = self._table.find
+        watched = [
+            (description, ANY_EVENT)
+            for description in (find(number) for number in self._poll.wanted)
+            if description is not None
+        ]
+        self._polling = True
+        try:
+            blocking.wait_any(watched, ready, seconds)
+        finally:
+            self._polling = False
+        return got
+
+
+def mask_of(events: Any) -> int:
+    """An event mask of poll: an unsigned short. Raises as CPython does."""
+    if isinstance(events, float) or not hasattr(events, "__index__"):
+        raise TypeError(f"'{type(events).__name__}' object cannot be interpreted as an integer")
+    mask: int = events.__index__()
+    if mask < 0:
+        raise ValueError("value must be positive")
+    if mask > 0xFFFF:
+        raise OverflowError("Python int too large for C unsigned short")
+    return mask
+
+
+# ------------------------------------------------------------ epoll
+
+
+class SimulatedEpoll:
+    """As `select.epoll`."""
+
+    __slots__ = ("__weakref__", "_epoll", "_fd", "_table")
+
+    def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
+        if sizehint != -1 and sizehint <= 0:
+            raise ValueError("negative sizehint")
+        if flags & ~0o2000000:
+            raise failure("EINVAL")
+        strand = blocking.this_strand()
+        self._table = table = strand.world.descriptors
+        self._epoll = Epoll(strand.world.loop, table)
+        self._fd = table.open(self._epoll)
+
+    @classmethod
+    def of(cls, table: DescriptorTable, descriptor: int) -> SimulatedEpoll:
+        """What `select.epoll.fromfd` makes."""
+        description = table.get(descriptor)
+        if not isinstance(description, Epoll):
+            raise failure("EINVAL")
+        epoll = cls.__new__(cls)
+        epoll._table, epoll._epoll, epoll._fd = table, description, descriptor
+        return epoll
+
+    @property
+    def closed(self) -> bool:
+        """As epoll.closed."""
+        return self._fd < 0
+
+    def fileno(self) -> int:
+        """As epoll.fileno."""
+        self._check()
+        return self._fd
+
+    def close(self) -> None:
+        """As epoll.close."""
+        if self._fd >= 0:
+            descriptor, self._fd = self._fd, -1
+            self._table.close(descriptor)
+
+    def register(self, fd: Any, eventmask: int = DEFAULT_EVENTS) -> None:
+        """As epoll.register."""
+        self._check()
+        self._epoll.register(simulated(fd), eventmask)
+
+    def modify(self, fd: Any, eventmask: int) -> None:
+        """As epoll.modify."""
+        self._check()
+        self._epoll.modify(descriptor_of(fd), eventmask)
+
+    def unregister(self, fd: Any) -> None:
+        """As epoll.unregister."""
+        self._check()
+        self._epoll.unregister(descriptor_of(fd))
+
+    def poll(self, timeout: Any = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """As epoll.poll: `timeout` in seconds."""
+        self._check()
+        if timeout is not None and not isinstance(timeout, (int, float)):
+            raise TypeError("timeout must be an integer or None")
+        if maxevents == -1:
+            maxevents = EVENTS_LIMIT
+        elif maxevents < 1:
+            raise ValueError(f"maxevents must be greater than 0, got {maxevents}")
+        epoll = self._epoll
+        strand = blocking.this_strand()
+        got = epoll.poll(maxevents)
+        if got or timeout == 0:
+            strand.scheduler.charge()
+            return got
+        if timeout is not None and timeout < 0:
+            timeout = None
+        deadline = blocking.deadline_of(strand, timeout)
+        while blocking.wait_ready(strand, epoll, ANY_EVENT, deadline):
+            got = epoll.poll(maxevents)
+            if got:
+                break
+        return got
+
+    def _check(self) -> None:
+        if self._fd < 0:
+            raise ValueError("I/O operation on closed epoll object")
+
+    def __enter__(self) -> SimulatedEpoll:
+        self._check()
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        try:
+            self.close()
+        except (AttributeError, OSError):
+            pass
+
+
+SimulatedEpoll.__module__ = "select"
+SimulatedEpoll.__qualname__ = SimulatedEpoll.__name__ = "epoll"
+
+
+def make_epoll(original: Any) -> Any:
+    """select.epoll: the class that stands for both."""
+
+    class EpollKind(type):
+        def __instancecheck__(cls, instance: object) -> bool:
+            return isinstance(instance, (original, SimulatedEpoll))
+
+    class epoll(metaclass=EpollKind):
+        """Stands for `select.epoll`."""
+
+        def __new__(cls, *arguments: Any, **named: Any) -> Any:
+            kind = original if current_system() is None else SimulatedEpoll
+            return kind(*arguments, **named)
+
+        @staticmethod
+        def fromfd(descriptor: int) -> Any:
+            """As epoll.fromfd."""
+            if descriptor >= FIRST_DESCRIPTOR:
+                return SimulatedEpoll.of(descriptors(), descriptor)
+            return original.fromfd(descriptor)
+
+    epoll.__module__ = "select"
+    return epoll

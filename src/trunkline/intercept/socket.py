@@ -1,0 +1,660 @@
+"""Sockets: a `socket.socket` whose kernel part is never made, over a description of the machine's own.
+
+`SimulatedSocket` is a real subclass, so isinstance holds everywhere; the C part it inherits has no
+descriptor, so a C method reached by accident fails with EBADF instead of touching the kernel. Which class
+a call of `socket.socket` makes is decided in `__new__`, so that every reference to the class obeys, however
+early it was taken; by the descriptor where one is given, else by whether the caller is on a host.
+
+Left out: ancillary data that passes descriptors, AF_ALG and the other families that have no network here.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import socket
+import sys
+import warnings
+from collections.abc import Callable
+from math import isnan
+from typing import Any, Final
+
+from trunkline.intercept import ancillary
+from trunkline.intercept.addresses import from_python, to_python
+from trunkline.sockets.errors import failure
+from trunkline.system import blocking
+from trunkline.system.descriptors import (
+    FIRST_DESCRIPTOR,
+    WOULD_BLOCK,
+    Address,
+    Description,
+    DescriptorTable,
+)
+from trunkline.system.strands import current_strand, current_system
+from trunkline.system.system import System
+from trunkline.system.world import WORLDS
+
+real_new: Final = _socket.socket.__new__
+real_getdefaulttimeout: Final = _socket.getdefaulttimeout
+_O_TYPE_FLAGS: Final = 0o2004000  # SOCK_NONBLOCK | SOCK_CLOEXEC
+_SO_ERROR_SIZE: Final = 4
+_OPTION_LIMIT: Final = 1024
+LONGEST_TIMEOUT: Final = 1e10  # seconds
+
+_INITIAL: Any = object()
+
+
+class Closed(Description):
+    """What a closed socket has in place of a description: every verb is EBADF."""
+
+    def __init__(self, old: Description) -> None:
+        super().__init__(old.loop, "closed")
+        self.family, self.type, self.protocol = old.family, old.type, old.protocol
+
+    def _bad(self, *_arguments: Any) -> Any:
+        raise failure("EBADF")
+
+    def readiness(self) -> int:
+        """Nothing is."""
+        raise failure("EBADF")
+
+
+_VERBS: Final = [
+    "recv",
+    "recv_message",
+    "send",
+    "send_to",
+    "bind",
+    "listen",
+    "accept",
+    "connect",
+    "finish_connect",
+    "shutdown",
+    "getsockname",
+    "getpeername",
+    "getsockopt",
+    "setsockopt",
+    "read",
+    "write",
+    "unread",
+    "unsent",
+]
+for _verb in _VERBS:
+    setattr(Closed, _verb, Closed._bad)
+
+
+def descriptors() -> DescriptorTable:
+    """The table of the caller's world. Raises EBADF where there is none."""
+    strand = current_strand()
+    if strand is not None:
+        return strand.world.descriptors
+    for world in WORLDS:
+        if len(world.descriptors):
+            return world.descriptors
+    raise failure("EBADF")
+
+
+class SimulatedSocket(socket.socket):
+    """As `socket.socket`, on a simulated machine."""
+
+    # No slots of its own: a program's subclass may have some, and two such bases do not go together.
+    _description: Description
+    _fd: int
+    _system: System | None
+    _table: DescriptorTable
+    _timeout: float | None
+
+    def __init__(
+        self, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None
+    ) -> None:
+        self._fd = -1
+        self._io_refs = 0
+        self._closed = False
+        self._system = system = current_system()
+        if fileno is None:
+            family = int(socket.AF_INET) if family == -1 else int(family)
+            type = int(socket.SOCK_STREAM) if type == -1 else int(type)
+            proto = 0 if proto == -1 else int(proto)
+            assert system is not None
+            self._table = table = system.world.descriptors
+            descriptor = system.open_socket(family, type & ~_O_TYPE_FLAGS, proto)
+            self._description = table.get(descriptor)
+            default = socket.getdefaulttimeout()
+            self._timeout = 0.0 if type & socket.SOCK_NONBLOCK else default
+        else:
+            if isinstance(fileno, float):
+                raise TypeError("integer argument expected, got float")
+            descriptor = fileno.__index__()
+            if descriptor < 0:
+                raise ValueError("negative file descriptor")
+            self._table = descriptors()
+            self._description = description = self._table.get(descriptor)
+            if not description.type:
+                raise failure("ENOTSOCK")
+            self._timeout = socket.getdefaulttimeout()
+        self._fd = descriptor
+        self._description.nonblocking = self._timeout is not None
+
+    # ------------------------------------------------------------ sending and receiving
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """As socket.send."""
+        if data.__class__ is not bytes:
+            data = octets_of(data)
+        sent = self._description.send(data, flags)
+        if sent < len(data):
+            return self._send_rest(data, flags, sent)
+        return sent
+
+    def _send_rest(self, data: bytes, flags: int, sent: int) -> int:
+        if sent == WOULD_BLOCK or (self._timeout is None and sent < len(data)):
+            sent = max(sent, 0)
+            rest = data[sent:] if sent else data
+            try:
+                return sent + blocking.send(self._description, rest, flags, self._timeout)
+            except OSError:
+                if not sent:
+                    raise
+        return sent
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """As socket.recv."""
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recv")
+        if not flags:
+            data = self._description.recv(bufsize, 0)
+            if data is not None:
+                return data
+        return blocking.recv(self._description, bufsize, flags, self._timeout)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """As socket.sendall."""
+        if data.__class__ is not bytes:
+            data = octets_of(data)
+        blocking.send_all(self._description, data, flags, self._timeout)
+
+    def sendto(self, data: Any, *arguments: Any) -> int:
+        """As socket.sendto."""
+        if not 1 <= len(arguments) <= 2:
+            raise TypeError(f"sendto() takes 2 or 3 arguments ({len(arguments) + 1} given)")
+        flags = 0 if len(arguments) == 1 else integer(arguments[0])
+        data = octets_of(data)
+        where = from_python(self._description.family, arguments[-1], "sendto", self._system)
+        return blocking.send_to(self._description, data, flags, where, self._timeout)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """As socket.recv_into."""
+        view, limit = writable(buffer, nbytes, "recv_into")
+        if not limit:
+            return 0
+        data = self.recv(limit, flags)
+        view[: len(data)] = data
+        return len(data)
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> Any:
+        """As socket.recvfrom."""
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recvfrom")
+        description = self._description
+        message = blocking.recv_message(description, bufsize, flags, self._timeout)
+        return message.data, self._sender(message.address)
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
+        """As socket.recvfrom_into."""
+        view, limit = writable(buffer, nbytes, "recvfrom_into")
+        data, address = self.recvfrom(limit, flags)
+        view[: len(data)] = data
+        return len(data), address
+
+    def _sender(self, address: Address) -> Any:
+        """Streams tell no sender; an unnamed one is told as the kernel tells it."""
+        description = self._description
+        if not address[0] and description.family != socket.AF_UNIX:
+            return None
+        if not address[0]:
+            return None
+        return to_python(description.family, address)
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+        """As socket.recvmsg."""
+        bufsize = integer(bufsize)
+        ancbufsize = integer(ancbufsize)
+        if bufsize < 0:
+            raise ValueError("negative buffer size in recvmsg()")
+        data, items, got, address = self._receive_message(bufsize, ancbufsize, integer(flags))
+        return data, items, got, address
+
+    def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+        """As socket.recvmsg_into."""
+        try:
+            views = [memoryview(buffer) for buffer in buffers]
+        except TypeError as error:
+            if not hasattr(buffers, "__iter__"):
+                raise TypeError("recvmsg_into() argument 1 must be an iterable") from None
+            raise TypeError(str(error)) from None
+        for view in views:
+            if view.readonly:
+                raise TypeError("read-write bytes-like object expected")
+        views = [view.cast("B") if view.format != "B" or view.ndim != 1 else view for view in views]
+        total = sum(len(view) for view in views)
+        data, items, got, address = self._receive_message(
+            total, integer(ancbufsize), integer(flags)
+        )
+        at = 0
+        for view in views:
+            piece = data[at : at + len(view)]
+            view[: len(piece)] = piece
+            at += len(piece)
+        return len(data), items, got, address
+
+    def _receive_message(self, limit: int, room: int, flags: int) -> Any:
+        if room < 0 or room > 0x7FFFFFFF:
+            raise ValueError("invalid ancillary data buffer length")
+        description = self._description
+        message = blocking.recv_message(description, limit, flags, self._timeout)
+        items, cut = ancillary.items_of(description, message, room)
+        return message.data, items, message.flags | cut, self._sender(message.address)
+
+    def sendmsg(
+        self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /
+    ) -> int:
+        """As socket.sendmsg."""
+        try:
+            pieces = list(buffers)
+        except TypeError:
+            raise TypeError("sendmsg() argument 1 must be an iterable") from None
+        data = b"".join([octets_of(piece) for piece in pieces])
+        items = ancillary.check(ancdata)
+        description = self._description
+        flags = integer(flags)
+        if items:
+            ancillary.refuse(description, items)
+        if address is None:
+            return self.send(data, flags)
+        where = from_python(description.family, address, "sendmsg", self._system)
+        return blocking.send_to(description, data, flags, where, self._timeout)
+
+    # ------------------------------------------------------------ connections
+
+    def bind(self, address: Any, /) -> None:
+        """As socket.bind."""
+        description = self._description
+        description.bind(from_python(description.family, address, "bind", self._system))
+
+    def listen(self, backlog: Any = _INITIAL, /) -> None:
+        """As socket.listen."""
+        number = min(socket.SOMAXCONN, 128) if backlog is _INITIAL else integer(backlog)
+        self._description.listen(max(number, 0))
+
+    def _accept(self) -> Any:
+        description = blocking.accept(self._description, self._timeout)
+        descriptor = self._table.open(description)
+        try:
+            peer = to_python(description.family, description.getpeername())
+        except OSError:  # it came and went
+            peer = to_python(
+                description.family, (bytes(16 if description.family == 10 else 4), 0, 0, 0)
+            )
+        return descriptor, peer
+
+    def connect(self, address: Any, /) -> None:
+        """As socket.connect."""
+        description = self._description
+        where = from_python(description.family, address, "connect", self._system)
+        blocking.connect(description, where, self._timeout)
+
+    def connect_ex(self, address: Any, /) -> int:
+        """As socket.connect_ex: the errno in place of an OSError of the connection itself."""
+        description = self._description
+        where = from_python(description.family, address, "connect_ex", self._system)
+        try:
+            blocking.connect(description, where, self._timeout)
+        except TimeoutError as error:
+            return error.errno or 11  # EWOULDBLOCK is what connect_ex gives at a timeout
+        except OSError as error:
+            if error.errno is None:
+                raise
+            return error.errno
+        return 0
+
+    def shutdown(self, how: int, /) -> None:
+        """As socket.shutdown."""
+        self._description.shutdown(integer(how))
+
+    def getsockname(self) -> Any:
+        """As socket.getsockname."""
+        return to_python(self._description.family, self._description.getsockname())
+
+    def getpeername(self) -> Any:
+        """As socket.getpeername."""
+        return to_python(self._description.family, self._description.getpeername())
+
+    # ------------------------------------------------------------ options
+
+    def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> Any:
+        """As socket.getsockopt."""
+        level, option, buflen = integer(level), integer(option), integer(buflen)
+        if buflen < 0 or buflen > _OPTION_LIMIT:
+            raise OSError("getsockopt buflen out of range")
+        if buflen:
+            return self._description.getsockopt(level, option, buflen)
+        value = self._description.getsockopt(level, option, 4)
+        return int.from_bytes(value[:4], sys.byteorder, signed=True)
+
+    def setsockopt(self, level: int, option: int, value: Any, length: Any = _INITIAL, /) -> None:
+        """As socket.setsockopt."""
+        level, option = integer(level), integer(option)
+        if length is not _INITIAL:
+            if value is not None:
+                raise TypeError(f"setsockopt() argument 3 must be None, not {type(value).__name__}")
+            octets = bytes(integer(length))
+        elif isinstance(value, int):
+            octets = (int(value) & 0xFFFFFFFF).to_bytes(4, sys.byteorder)
+            if not -(1 << 31) <= value < 1 << 31:
+                raise OverflowError("Python int too large to convert to C int")
+        else:
+            octets = octets_of(value)
+        self._description.setsockopt(level, option, octets)
+
+    def settimeout(self, timeout: Any, /) -> None:
+        """As socket.settimeout."""
+        if timeout is not None:
+            if not hasattr(timeout, "__float__") and not hasattr(timeout, "__index__"):
+                raise TypeError(
+                    f"'{type(timeout).__name__}' object cannot be interpreted as an integer"
+                )
+            timeout = float(timeout)
+            if isnan(timeout):
+                raise ValueError("Invalid value NaN (not a number)")
+            if timeout < 0:
+                raise ValueError("Timeout value out of range")
+            if timeout > LONGEST_TIMEOUT:
+                raise OverflowError("timeout doesn't fit into C timeval")
+        self._timeout = timeout
+        if self._fd >= 0:
+            self._description.nonblocking = timeout is not None
+
+    def gettimeout(self) -> float | None:
+        """As socket.gettimeout."""
+        return self._timeout
+
+    def setblocking(self, flag: bool, /) -> None:
+        """As socket.setblocking."""
+        if self._fd < 0:
+            raise failure("EBADF")
+        self.settimeout(None if integer(flag) else 0.0)
+
+    def getblocking(self) -> bool:
+        """As socket.getblocking."""
+        return self._timeout != 0.0
+
+    @property
+    def timeout(self) -> float | None:
+        """As socket.timeout."""
+        return self._timeout
+
+    @property
+    def family(self) -> Any:
+        """As socket.family."""
+        return enum_of(self._description.family, socket.AddressFamily)
+
+    @property
+    def type(self) -> Any:
+        """As socket.type."""
+        return enum_of(self._description.type, socket.SocketKind)
+
+    @property
+    def proto(self) -> int:
+        """As socket.proto."""
+        return self._description.protocol
+
+    def get_inheritable(self) -> bool:
+        """As socket.get_inheritable: there is no other program to inherit anything."""
+        return os.get_inheritable(self._fd)
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        """As socket.set_inheritable."""
+        os.set_inheritable(self._fd, inheritable)
+
+    # ------------------------------------------------------------ life
+
+    def fileno(self) -> int:
+        """As socket.fileno."""
+        return self._fd
+
+    def dup(self) -> Any:
+        """As socket.dup."""
+        descriptor = self._table.dup(self._fd)
+        other = self.__class__(self.family, self.type, self.proto, fileno=descriptor)
+        other.settimeout(self._timeout)
+        return other
+
+    def detach(self) -> int:
+        """As socket.detach."""
+        descriptor = self._fd
+        self._closed = True
+        if descriptor >= 0:
+            self._let_go()
+        return descriptor
+
+    def _real_close(self, _ss: Any = None) -> None:
+        descriptor = self._fd
+        if descriptor >= 0:
+            self._let_go()
+            self._table.close(descriptor)
+
+    def _let_go(self) -> None:
+        self._description = Closed(self._description)
+        self._fd = -1
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            try:
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=1)
+            finally:
+                self._closed = True
+                try:
+                    SimulatedSocket._real_close(self)
+                except OSError:
+                    pass
+
+    def __repr__(self) -> str:
+        cls = self.__class__
+        closed = getattr(self, "_closed", False)
+        text = (
+            f"<{REPORTED_MODULE}.{'socket' if cls is SimulatedSocket else cls.__qualname__}"
+            f"{' [closed]' if closed else ''} fd={self.fileno()}"
+            f", family={self.family!s}, type={self.type!s}, proto={self.proto}"
+        )
+        if cls is not SimulatedSocket:
+            text = text.replace(REPORTED_MODULE, cls.__module__, 1)
+        if not closed:
+            for name, verb in (("laddr", self.getsockname), ("raddr", self.getpeername)):
+                try:
+                    address = verb()
+                    if address:
+                        text += f", {name}={address!s}"
+                except OSError:
+                    pass
+        return text + ">"
+
+
+REPORTED_MODULE: Final = "socket"
+SimulatedSocket.__module__ = "socket"
+SimulatedSocket.__qualname__ = SimulatedSocket.__name__ = "socket"
+
+# ------------------------------------------------------------ arguments
+
+
+def integer(value: Any) -> int:
+    """An argument that CPython reads with "i"."""
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) or not hasattr(value, "__index__"):
+        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
+    number: int = value.__index__()
+    return number
+
+
+def octets_of(data: Any) -> bytes:
+    """A copy of what a bytes-like object holds."""
+    if isinstance(data, bytes):
+        return bytes(data)
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not '{type(data).__name__}'") from None
+    return view.tobytes()
+
+
+def writable(buffer: Any, nbytes: int, caller: str) -> tuple[memoryview, int]:
+    """A view to write to, and how much is asked for."""
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise TypeError(
+            f"{caller}() argument 1 must be read-write bytes-like object, not"
+            f" {type(buffer).__name__}"
+        ) from None
+    if view.readonly:
+        raise TypeError(
+            f"{caller}() argument 1 must be read-write bytes-like object, not"
+            f" {type(buffer).__name__}"
+        )
+    if view.format != "B" or view.ndim != 1:
+        view = view.cast("B")
+    nbytes = integer(nbytes)
+    if nbytes < 0:
+        raise ValueError(f"negative buffersize in {caller}")
+    if nbytes > len(view):
+        raise ValueError(
+            "nbytes is greater than the length of the buffer"
+            if caller == "recvfrom_into"
+            else "buffer too small for requested bytes"
+        )
+    return view, nbytes or len(view)
+
+
+def enum_of(value: int, kind: Any) -> Any:
+    """The member of an enum, or the number itself."""
+    try:
+        return kind(value)
+    except ValueError:
+        return value
+
+
+# ------------------------------------------------------------ which class
+
+_classes: dict[type, type] = {socket.socket: SimulatedSocket}
+
+
+def simulated_class(cls: type) -> type:
+    """The simulated form of a subclass of `socket.socket`; made once."""
+    if issubclass(cls, SimulatedSocket):
+        return cls
+    found = _classes.get(cls)
+    if found is None:
+        found = type(cls.__name__, (cls, SimulatedSocket), {"__module__": cls.__module__})
+        found.__qualname__ = cls.__qualname__
+        _classes[cls] = found
+    return found
+
+
+def new_socket(cls: type, *arguments: Any, **named: Any) -> Any:
+    """`socket.socket.__new__`: which kind of socket this call makes."""
+    fileno = named.get("fileno")
+    if fileno is None and len(arguments) > 3:
+        fileno = arguments[3]
+    if fileno is None:
+        simulated = current_system() is not None
+    else:
+        simulated = isinstance(fileno, int) and fileno >= FIRST_DESCRIPTOR
+    if simulated or issubclass(cls, SimulatedSocket):
+        return real_new(simulated_class(cls))
+    return real_new(cls)
+
+
+# Methods that programs take from the class when they are imported, and call on whatever they get.
+METHODS: Final = [
+    "send",
+    "sendall",
+    "sendto",
+    "sendmsg",
+    "recv",
+    "recv_into",
+    "recvfrom",
+    "recvfrom_into",
+    "recvmsg",
+    "recvmsg_into",
+    "bind",
+    "listen",
+    "connect",
+    "connect_ex",
+    "getsockname",
+    "getpeername",
+    "getsockopt",
+    "setsockopt",
+    "shutdown",
+    "settimeout",
+    "gettimeout",
+    "setblocking",
+    "getblocking",
+    "fileno",
+]
+
+
+def make_method(name: str) -> Callable[..., Any]:
+    """An unbound method of `socket.socket` that works on both kinds."""
+    real_method = getattr(_socket.socket, name)
+    simulated_method = getattr(SimulatedSocket, name)
+
+    def method(self: Any, *arguments: Any, **named: Any) -> Any:
+        if isinstance(self, SimulatedSocket):
+            return simulated_method(self, *arguments, **named)
+        return real_method(self, *arguments, **named)
+
+    method.__name__ = name
+    method.__qualname__ = f"socket.{name}"
+    method.__doc__ = real_method.__doc__
+    return method
+
+
+# ------------------------------------------------------------ functions
+
+
+def socketpair(real: Any, *arguments: Any, **named: Any) -> Any:
+    """socket.socketpair."""
+    system = current_system()
+    if system is None:
+        return real(*arguments, **named)
+    return _socketpair(system, *arguments, **named)
+
+
+def _socketpair(
+    system: System, family: int | None = None, type: int = socket.SOCK_STREAM, proto: int = 0
+) -> Any:
+    from trunkline.system.pipes import open_socketpair
+
+    if family is not None and int(family) != int(socket.AF_UNIX):
+        raise failure("EOPNOTSUPP")
+    world = system.world
+    pair = open_socketpair(world.loop, world.descriptors, int(type) & ~_O_TYPE_FLAGS)
+    ends = tuple(socket.socket(socket.AF_UNIX, type, proto, fileno=fd) for fd in pair)
+    if int(type) & socket.SOCK_NONBLOCK:
+        for end in ends:
+            end.setblocking(False)
+    return ends
+
+
+def dup(real: Any, descriptor: Any) -> Any:
+    """_socket.dup."""
+    if isinstance(descriptor, int) and descriptor >= FIRST_DESCRIPTOR:
+        return descriptors().dup(descriptor)
+    return real(descriptor)
+
+
+def close(real: Any, descriptor: Any) -> Any:
+    """socket.close."""
+    if isinstance(descriptor, int) and descriptor >= FIRST_DESCRIPTOR:
+        return descriptors().close(descriptor)
+    return real(descriptor)

@@ -1,0 +1,297 @@
+"""The verbs that wait, over descriptions whose own verbs never do.
+
+`timeout` is seconds of the world's time, None for ever, 0 not at all, as a socket's. A wait hangs one waiter
+on the description and parks the strand; when it is woken it tries again.
+
+Left out on purpose: arguments and addresses as Python writes them; those are the intercept floor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from trunkline.base.timers import NEVER
+from trunkline.sockets.constants import (
+    EPOLLERR,
+    EPOLLHUP,
+    EPOLLIN,
+    EPOLLOUT,
+    EPOLLPRI,
+    EPOLLRDHUP,
+    EPOLLRDNORM,
+    MSG_DONTWAIT,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_WAITALL,
+    SOCK_STREAM,
+)
+from trunkline.sockets.errors import failure
+from trunkline.system.descriptors import WOULD_BLOCK, Address, Description, Message, Waiter
+from trunkline.system.errors import EscapeRefused
+from trunkline.system.strands import Strand, Wait, current_strand
+
+READABLE: Final = EPOLLIN | EPOLLRDNORM | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR
+WRITABLE: Final = EPOLLOUT | EPOLLHUP | EPOLLERR
+
+Outcome = TypeVar("Outcome")
+
+
+class ReadyWait(Waiter):
+    """A parked strand that waits for bits of descriptions."""
+
+    __slots__ = ("bits", "wait")
+
+    def __init__(self, wait: Wait, bits: int) -> None:
+        self.wait = wait
+        self.bits = bits
+
+    def on_ready(self, description: Description, mask: int) -> None:
+        """Wake for the bits that were asked for."""
+        if mask & self.bits:
+            self.wait.wake()
+
+    def on_closed(self, description: Description) -> None:
+        """Wake: it will find that it is closed."""
+        self.wait.wake()
+
+
+def this_strand() -> Strand:
+    """The strand that the caller is; only strands can wait."""
+    strand = current_strand()
+    if strand is None:
+        raise EscapeRefused(
+            1,
+            "a simulated descriptor cannot be waited for outside the world's run:"
+            " only programs on its hosts can wait",
+        )
+    return strand
+
+
+def deadline_of(strand: Strand, timeout: float | None) -> int:
+    """The world's time when a timeout is over, rounded up; NEVER for None."""
+    if timeout is None:
+        return NEVER
+    return strand.scheduler.loop.now + max(0, -int(-timeout * 1e9 // 1))
+
+
+def wait_ready(strand: Strand, description: Description, bits: int, deadline: int) -> bool:
+    """Wait until a description has one of the bits; False at the deadline. Raises EBADF when closed."""
+    if description.readiness() & bits:
+        return True
+    if description.references <= 0:
+        raise failure("EBADF")
+    wait = Wait(strand)
+    waiter = ReadyWait(wait, bits)
+    description.watch(waiter)
+    try:
+        return strand.scheduler.park(wait, deadline)
+    finally:
+        description.unwatch(waiter)
+
+
+def until(
+    attempt: Callable[[], Outcome | None],
+    description: Description,
+    bits: int,
+    timeout: float | None,
+) -> Outcome:
+    """Try, and wait for `bits` between tries. Raises EAGAIN where waiting is not asked for, TimeoutError."""
+    outcome = attempt()
+    if outcome is not None:
+        return outcome
+    if timeout == 0 or (timeout is None and description.nonblocking):
+        raise failure("EAGAIN")
+    strand = this_strand()
+    deadline = deadline_of(strand, timeout)
+    while True:
+        woken = wait_ready(strand, description, bits, deadline)
+        outcome = attempt()
+        if outcome is not None:
+            return outcome
+        if not woken:
+            raise TimeoutError("timed out")
+
+
+def recv(description: Description, limit: int, flags: int, timeout: float | None) -> bytes:
+    """recv(2)."""
+    if flags & MSG_DONTWAIT:
+        timeout = 0
+    elif flags & MSG_WAITALL and timeout != 0:
+        return recv_all(description, limit, flags, timeout)
+    if flags & MSG_OOB:
+        timeout = 0
+    return until(lambda: description.recv(limit, flags), description, READABLE, timeout)
+
+
+def recv_all(description: Description, limit: int, flags: int, timeout: float | None) -> bytes:
+    """recv(2) with MSG_WAITALL: all of `limit`, unless the stream ends or fails."""
+    flags &= ~MSG_WAITALL
+    if description.type != SOCK_STREAM or flags & MSG_PEEK:
+        return recv(description, limit, flags, timeout)
+    pieces: list[bytes] = []
+    got = 0
+    while got < limit:
+        try:
+            piece = recv(description, limit - got, flags, timeout)
+        except OSError:
+            if not pieces:
+                raise
+            break
+        if not piece:
+            break
+        pieces.append(piece)
+        got += len(piece)
+    return b"".join(pieces)
+
+
+def recv_message(
+    description: Description, limit: int, flags: int, timeout: float | None
+) -> Message:
+    """recvmsg(2), recvfrom(2)."""
+    if flags & MSG_DONTWAIT or flags & MSG_OOB:
+        timeout = 0
+    elif flags & MSG_WAITALL and timeout != 0 and description.type == SOCK_STREAM:
+        return Message(recv_all(description, limit, flags, timeout), (b"", 0, 0, 0))
+    return until(lambda: description.recv_message(limit, flags), description, READABLE, timeout)
+
+
+def send(description: Description, data: bytes, flags: int, timeout: float | None) -> int:
+    """send(2): one that may wait for ever sends all of a stream's data, others what goes at once."""
+    return _send(description, lambda rest: description.send(rest, flags), data, flags, timeout)
+
+
+def send_to(
+    description: Description, data: bytes, flags: int, address: Address, timeout: float | None
+) -> int:
+    """sendto(2)."""
+    return _send(
+        description, lambda rest: description.send_to(rest, flags, address), data, flags, timeout
+    )
+
+
+def _send(
+    description: Description,
+    attempt: Callable[[bytes], int],
+    data: bytes,
+    flags: int,
+    timeout: float | None,
+) -> int:
+    if flags & MSG_DONTWAIT:
+        timeout = 0
+    whole = timeout is None and not description.nonblocking
+    sent = 0
+    while True:
+        rest = data[sent:]
+        try:
+            sent += until(
+                lambda octets=rest: _or_none(attempt(octets)),  # type: ignore[misc]
+                description,
+                WRITABLE,
+                timeout,
+            )
+        except OSError:
+            if not sent:
+                raise
+            return sent
+        if not whole or sent >= len(data) or description.type != SOCK_STREAM:
+            return sent
+
+
+def _or_none(count: int) -> int | None:
+    return None if count == WOULD_BLOCK else count
+
+
+def send_all(description: Description, data: bytes, flags: int, timeout: float | None) -> None:
+    """All of it, the timeout being for the whole, as socket.sendall has it."""
+    sent = description.send(data, flags)
+    if sent == len(data):
+        return
+    sent = max(sent, 0)
+    if timeout == 0 or (timeout is None and description.nonblocking):
+        if sent == 0:
+            raise failure("EAGAIN")
+        send(description, data[sent:], flags, 0)
+        raise failure("EAGAIN")
+    strand = this_strand()
+    deadline = deadline_of(strand, timeout)
+    while sent < len(data):
+        if not wait_ready(strand, description, WRITABLE, deadline):
+            raise TimeoutError("timed out")
+        more = description.send(data[sent:], flags)
+        sent += max(more, 0)
+
+
+def accept(description: Description, timeout: float | None) -> Description:
+    """accept(2)."""
+    return until(description.accept, description, READABLE, timeout)
+
+
+def connect(description: Description, address: Address | None, timeout: float | None) -> None:
+    """connect(2). Raises EINPROGRESS where waiting is not asked for, TimeoutError."""
+    if description.connect(address):
+        return
+    if timeout == 0 or (timeout is None and description.nonblocking):
+        raise failure("EINPROGRESS")
+    strand = this_strand()
+    deadline = deadline_of(strand, timeout)
+    while not description.finish_connect():
+        if not wait_ready(strand, description, WRITABLE, deadline):
+            raise TimeoutError("timed out")
+
+
+def read(description: Description, limit: int) -> bytes:
+    """read(2)."""
+    return until(lambda: description.read(limit), description, READABLE, None)
+
+
+def write(description: Description, data: bytes) -> int:
+    """write(2)."""
+    if not description.nonblocking:
+        sent = 0
+        while sent < len(data):
+            rest = data[sent:]
+            sent += until(
+                lambda octets=rest: _or_none(description.write(octets)),  # type: ignore[misc]
+                description,
+                WRITABLE,
+                None,
+            )
+        return sent
+    return until(lambda: _or_none(description.write(data)), description, WRITABLE, None)
+
+
+def wait_any(
+    descriptions: Iterable[tuple[Description, int]],
+    ready: Callable[[], bool],
+    timeout: float | None,
+) -> bool:
+    """Wait until `ready` says so, looking whenever one of the descriptions has some of its bits."""
+    strand = this_strand()
+    if timeout is not None and timeout <= 0:
+        strand.scheduler.charge()
+        return ready()
+    deadline = deadline_of(strand, timeout)
+    watched = list(descriptions)
+    while True:
+        wait = Wait(strand)
+        waiters = []
+        for description, bits in watched:
+            waiter = ReadyWait(wait, bits)
+            description.watch(waiter)
+            waiters.append((description, waiter))
+        try:
+            woken = strand.scheduler.park(wait, deadline)
+        finally:
+            for description, waiter in waiters:
+                description.unwatch(waiter)
+        if ready():
+            return True
+        if not woken:
+            return False
+
+
+def sleep(seconds: float) -> None:
+    """time.sleep."""
+    strand = this_strand()
+    strand.scheduler.park(Wait(strand), deadline_of(strand, seconds))

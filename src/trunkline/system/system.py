@@ -1,0 +1,60 @@
+"""One machine's little operating system: what its programs see beside their descriptors.
+
+Left out on purpose: users, permissions and files. Files are the real ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from trunkline.sockets.errors import failure
+from trunkline.system.names import Names
+from trunkline.system.randomness import Randomness
+from trunkline.system.strands import HOST
+
+if TYPE_CHECKING:
+    from trunkline.host.host import Host
+    from trunkline.system.program import Program
+    from trunkline.system.world import World
+
+_HIDDEN: Final = ("_proxy", "_PROXY", "NETRC")
+
+
+class System:
+    """A simulated machine as its programs see it."""
+
+    def __init__(self, world: World, host: Host | None, name: str) -> None:
+        self.world = world
+        self.host = host  # the stack; None: a machine without a network
+        self.name = name
+        self.clock = world.scheduler.clock
+        self.randomness = Randomness(world.seed, name)
+        # Nothing of the real user's network settings reaches a program: no proxies, no netrc.
+        self.names = Names(self)
+        self.environment = {
+            variable: text
+            for variable, text in os.environ.items()
+            if not variable.endswith(_HIDDEN)
+        }
+        self.environment.update(HOSTNAME=name, NETRC=os.devnull)
+        self.programs: list[Program] = []
+        world.add(self)
+
+    def open_socket(self, family: int, kind: int, protocol: int) -> int:
+        """A new socket's descriptor. Raises OSError as socket(2)."""
+        raise failure("EAFNOSUPPORT")
+
+    @contextmanager
+    def here(self) -> Iterator[System]:
+        """Inside, on a loop that several hosts share, everything happens on this machine."""
+        token = HOST.set(self)
+        try:
+            yield self
+        finally:
+            HOST.reset(token)
+
+    def __repr__(self) -> str:
+        return f"<System {self.name}>"

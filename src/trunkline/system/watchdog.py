@@ -1,0 +1,122 @@
+"""The watchdog: a real thread that notices a strand which never gives the baton back.
+
+Virtual time stands still while a program computes, so a program that spins would freeze the world without
+a word. After a limit of real seconds the run ends with the spinning strand's stack.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from typing import Final
+
+from trunkline.system import real, report
+from trunkline.system.errors import Spinning, StrandExit
+from trunkline.system.scheduler import Scheduler
+
+WATCHDOG_LIMIT: Final = 30.0  # real seconds; TRUNKLINE_WATCHDOG says otherwise, 0 is never
+LOOKS: Final = 10  # in the time of the limit
+GRACE: Final = 2  # looks from asking a strand to end to going on without it
+_DEBUGGERS: Final = frozenset({"bdb", "pdb", "pydevd", "_pydevd_bundle", "code", "IPython"})
+
+
+def limit_seconds() -> float:
+    """The limit in force."""
+    text = os.environ.get("TRUNKLINE_WATCHDOG", "")
+    try:
+        return float(text) if text else WATCHDOG_LIMIT
+    except ValueError:
+        raise ValueError(f"TRUNKLINE_WATCHDOG={text!r} is not a number of seconds") from None
+
+
+class Watchdog:
+    """Watches one scheduler while it runs."""
+
+    __slots__ = ("gone", "limit", "scheduler", "stopping")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self.limit = limit_seconds()
+        self.stopping = real.allocate_lock()
+        self.gone = real.allocate_lock()
+
+    def start(self) -> None:
+        """Begin to watch, unless there is no limit."""
+        if self.limit > 0:
+            self.stopping = real.allocate_lock()
+            self.stopping.acquire()
+            self.gone = real.allocate_lock()
+            self.gone.acquire()
+            real.start_new_thread(self._watch, (self.stopping, self.gone))
+
+    def stop(self) -> None:
+        """Watch no longer; return when the thread is done."""
+        if self.limit > 0:
+            self.stopping.release()
+            self.gone.acquire()
+
+    def _watch(self, stopping: real.LockType, gone: real.LockType) -> None:
+        scheduler = self.scheduler
+        seen = -1
+        looks = 0
+        try:
+            while not stopping.acquire(True, self.limit / LOOKS):
+                if scheduler.rounds != seen:
+                    seen = scheduler.rounds
+                    looks = 0
+                    continue
+                looks += 1
+                if looks == LOOKS and not self._debugged():
+                    self._bite()
+                elif looks >= LOOKS + GRACE and scheduler.trouble is not None:
+                    self._rescue()
+                    return
+        finally:
+            gone.release()
+
+    def _bite(self) -> None:
+        """Say who spins, and unwind it as soon as it executes Python again."""
+        scheduler = self.scheduler
+        strand = scheduler.current
+        if strand is None:
+            return
+        if scheduler.trouble is None:
+            scheduler.trouble = Spinning(report.spinning(strand, self.limit))
+        main = scheduler.main
+        if main is not None and main.wait is not None:
+            main.wait.wake()
+        if strand is main:
+            error: type[BaseException] = Spinning
+        else:
+            strand.doomed = True
+            error = StrandExit
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(strand.ident), ctypes.py_object(error)
+        )
+
+    def _rescue(self) -> None:
+        """It did not end, being stuck in C: leave it behind and let `run` return."""
+        scheduler = self.scheduler
+        strand, main = scheduler.current, scheduler.main
+        if strand is None or main is None or strand is main:
+            return
+        scheduler.strands.pop(strand.number, None)
+        strand.over = True
+        while scheduler.runnable:
+            other = scheduler.runnable.popleft()
+            other.queued = False
+            if other is not main:
+                continue
+        scheduler.current = main
+        scheduler.switch.release(main)
+
+    def _debugged(self) -> bool:
+        """Whether the strand that does not go on is held by a debugger's prompt."""
+        strand = self.scheduler.current
+        frame = real.frame_of(strand.ident) if strand is not None else None
+        while frame is not None:
+            if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _DEBUGGERS:
+                return True
+            frame = frame.f_back
+        return sys.gettrace() is not None and "pdb" in sys.modules
