@@ -10,7 +10,7 @@ Left out on purpose: wheels and ticks (measured: no gain worth having) and store
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from typing import Final, final
 
 from trunkline.base.native import i64, mypyc_attr
@@ -93,11 +93,14 @@ class TimerQueue:
         return NEVER if timer is None else timer.deadline
 
     def pop(self, limit: int) -> Timer | None:
-        """Take out, disarmed, the next timer due at or before `limit`; its time stays in `at`."""
+        """Disarm and return the next timer due at or before `limit`; its time stays in `at`.
+
+        Its place in the heap is left to it until somebody looks again: a cable, which is armed anew as soon
+        as it has delivered, then moves down the heap once instead of out and in.
+        """
         timer = self._first()
         if timer is None or timer.deadline > limit:
             return None
-        self._remove_first(timer)
         timer.deadline = NEVER
         return timer
 
@@ -135,11 +138,10 @@ class TimerQueue:
                     continue
             if timer.sequence == timer.at_sequence and timer.deadline == timer.at:
                 return timer
-            self._remove_first(timer)
-            if timer.deadline != NEVER:
-                if not timer.housekeeping:
-                    self._live += 1
-                self._insert(timer)
+            if timer.deadline == NEVER:
+                self._remove_first(timer)
+            else:
+                self._lower_first(timer)
 
     def _insert(self, timer: Timer) -> None:
         timer.at = timer.deadline
@@ -169,6 +171,15 @@ class TimerQueue:
                 self._sink(last)
         else:
             heappop(self._entries)
+
+    def _lower_first(self, timer: Timer) -> None:
+        """The first has moved later: down to its new place."""
+        timer.at = timer.deadline
+        timer.at_sequence = timer.sequence
+        if self._own:
+            self._sink(timer)
+        else:
+            heapreplace(self._entries, (timer.at, timer.at_sequence, timer))
 
     def _rise(self, timer: Timer, place: i64) -> None:
         heap = self._heap

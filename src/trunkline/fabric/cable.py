@@ -134,11 +134,24 @@ class Direction(Port):
             return
         departure = now
         if knobs.rate:
-            if self._waiting(now) >= knobs.queue:
+            departures = self._departures
+            if (
+                len(departures) - self._departed >= knobs.queue
+                and self._waiting(now) >= knobs.queue
+            ):
                 self.overflowed += 1
                 self._refuse(nic, packet, "queue full", now)
                 return
-            departure = self._transmit(packet, now)
+            start = self._busy_until
+            if start < now:
+                start = now
+                if departures:
+                    departures.clear()
+                    self._departed = 0
+            bits = (packet.length() + FRAMING) * 8
+            departure = start + (bits * SECOND + knobs.rate - 1) // knobs.rate
+            self._busy_until = departure
+            departures.append(departure)
         trace = loop.trace
         if trace is not None:
             trace.frame(nic.number, SENT, packet, now)
@@ -204,15 +217,6 @@ class Direction(Port):
             "corrupted": self.corrupted,
             "cable down": self.unplugged,
         }
-
-    def _transmit(self, packet: Packet, now: int) -> int:
-        """Put a packet behind the others in the transmitter's queue; when its last bit has left."""
-        bits = (packet.length() + FRAMING) * 8
-        start = self._busy_until if self._busy_until > now else now
-        departure = start + (bits * SECOND + self.impairments.rate - 1) // self.impairments.rate
-        self._busy_until = departure
-        self._departures.append(departure)
-        return departure
 
     def _waiting(self, now: int) -> int:
         """How many packets the transmitter's queue holds."""
