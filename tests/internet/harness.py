@@ -96,12 +96,13 @@ class Lan:
             for node in nodes:
                 node.pending = False
                 node.poll_transmit(self.now)
-                for nic in list(node.outgoing):
-                    packets = list(nic.outbox)
+                sent: list[tuple[Nic, Packet]] = []
+                for nic in node.outgoing:
+                    sent += [(nic, packet) for packet in nic.outbox]
                     nic.outbox.clear()
-                    for packet in packets:
-                        self.carry(nic, packet)
                 node.outgoing.clear()
+                for nic, packet in sent:
+                    self.carry(nic, packet)
 
     def carry(self, nic: Nic, packet: Packet) -> None:
         if self.strict:
