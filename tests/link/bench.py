@@ -258,9 +258,10 @@ class Bench:
         return self.timers.next_time() == NEVER
 
     def meet(self, family: Family, mac: bytes = PEER_MAC) -> Neighbour:
-        """Make the family's peer REACHABLE, at the time it is."""
+        """Make the family's peer REACHABLE, and the one that was sent to last."""
         self.send(family.packet(family.peer), family.peer)
         self.receive(family.answer(family.peer, mac, family.own))
+        self.send(family.packet(family.peer), family.peer)
         self.out()
         neighbour = self.entry(family.peer)
         assert neighbour is not None

@@ -182,6 +182,16 @@ def test_frames_of_rfc_1042_are_received(family: Family) -> None:
         assert bench.count(UNKNOWN_ETHERTYPE) == before + 1
 
 
+def test_frames_of_rfc_1042_are_not_nested() -> None:
+    bench = Bench()
+    inside = encode(frame(V4, OWN_MAC, V4.own))[12:]
+    for _ in range(2):
+        inside = b"\xaa\xaa\x03\x00\x00\x00" + inside
+        inside = len(inside).to_bytes(2, "big") + inside
+    assert bench.receive_octets(OWN_MAC + PEER_MAC + inside) is None
+    assert bench.count(UNKNOWN_ETHERTYPE) == 1
+
+
 def test_arp_in_a_frame_of_rfc_1042_is_answered() -> None:
     bench = Bench()
     plain = encode(V4.request(V4.own, V4.peer, PEER_MAC))

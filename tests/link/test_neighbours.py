@@ -231,9 +231,22 @@ def test_hint_from_above_spares_the_question(family: Family) -> None:
     bench.out()
     bench.run(bench.now + SECOND)
     bench.link.confirm(neighbour, bench.now)
-    assert bench.run(bench.now + 10 * SECOND) == []
+    bench.run(bench.now + SECOND)
+    assert not bench.silent()  # a hint is one store; who looks next takes it in
     assert bench.state(family.peer) == "REACHABLE"
     assert bench.silent()
+
+
+@both
+def test_hint_is_taken_in_when_the_wait_is_over(family: Family) -> None:
+    bench = Bench()
+    neighbour = bench.age(family)
+    bench.send(family.packet(family.peer), family.peer)
+    bench.out()
+    bench.link.confirm(neighbour, bench.now)
+    assert bench.run(bench.now + 10 * SECOND) == []
+    assert bench.silent()
+    assert bench.state(family.peer) == "REACHABLE"
 
 
 @both
@@ -413,6 +426,19 @@ def test_flood_of_senders_pushes_out_only_its_like(family: Family) -> None:
 
 
 @both
+def test_once_used_an_entry_is_no_longer_only_heard_of(family: Family) -> None:
+    bench = Bench()
+    bench.link.policy.table_limit = 4
+    bench.receive(family.request(family.own, family.peer, PEER_MAC))
+    bench.send(family.packet(family.peer), family.peer)
+    bench.receive(family.answer(family.peer, PEER_MAC, family.own))
+    for number in range(20):
+        bench.receive(family.request(family.own, family.address(100 + number), OTHER_MAC))
+    assert bench.size() == 4
+    assert bench.state(family.peer) != "GONE"
+
+
+@both
 def test_flood_that_is_answered_pushes_out_only_the_unproven(family: Family) -> None:
     bench = Bench()
     bench.meet(family)
@@ -506,6 +532,18 @@ def test_nic_goes_down_while_asking(family: Family) -> None:
     bench.out()
     bench.nic.up = False
     assert bench.run(10 * SECOND) == []
+    assert [packet.payload for packet in bench.link.failed()] == [b"one"]
+
+
+@both
+def test_what_waits_is_given_up_if_the_nic_is_down_when_the_address_comes(family: Family) -> None:
+    bench = Bench()
+    bench.send(family.packet(family.peer, b"one"), family.peer)
+    bench.out()
+    bench.nic.up = False
+    assert bench.nic.neighbours is not None
+    bench.nic.neighbours.set_permanent(family.peer, PEER_MAC, bench.now)
+    assert bench.out() == []
     assert [packet.payload for packet in bench.link.failed()] == [b"one"]
 
 

@@ -398,7 +398,6 @@ class NeighbourTable:
                 self.remove(neighbour, now)
         elif state == DELAY:
             neighbour.state = PROBE
-            neighbour.probes = 0
             self._ask(neighbour, True, now)
         elif state == PROBE:
             if neighbour.probes < policy.unicast_probes:
@@ -455,7 +454,6 @@ class NeighbourTable:
         neighbour.stop()
         neighbour.timer = None
         neighbour.state = GONE
-        neighbour.fresh_for = 0  # whoever still holds it will look for another
         if self.nic.last_neighbour is neighbour:
             self.nic.last_neighbour = None
         packets = neighbour.queue
