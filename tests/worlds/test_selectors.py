@@ -34,7 +34,7 @@ def test_events(place: Place, kind: str) -> object:
     selector.modify(near, READ, "changed")
     seen.append([(key.data, mask) for key, mask in selector.select(0)])
     far.recv(9)
-    near.close()
+    near.shutdown(socket.SHUT_WR)
     settle()
     return seen, [(key.data, mask) for key, mask in selector.select(0)]
 
