@@ -29,6 +29,7 @@ from trunkline.wire.icmp import Icmp, build_icmp, parse_icmp
 from trunkline.wire.ipv4 import IPv4, build_ipv4, parse_ipv4, total_length
 from trunkline.wire.ipv6 import IPv6, build_ipv6, parse_ipv6, payload_length, walk_extensions
 from trunkline.wire.packet import Packet
+from trunkline.wire.quick import build_quick, parse_quick
 from trunkline.wire.tcp import Tcp, build_tcp, parse_tcp
 from trunkline.wire.udp import Udp, build_udp, parse_udp
 
@@ -39,13 +40,28 @@ def encode(packet: Packet) -> bytes:
     """The octets of a packet, link header first and without padding; kept in `packet.octets`."""
     octets = packet.octets
     if octets is None:
-        octets = _build(packet)
+        octets = build(packet)
         packet.octets = octets
     return octets
 
 
+def build(packet: Packet) -> bytes:
+    """The octets of a packet made from its fields, whatever `packet.octets` holds."""
+    octets = build_quick(packet)
+    return build_any(packet) if octets is None else octets
+
+
 def decode(octets: bytes, ethernet: bool) -> Packet:
     """The packet of a frame, or of a bare IP packet where `ethernet` is false. Never raises."""
+    if ethernet:
+        quick = parse_quick(octets)
+        if quick is not None:
+            return quick
+    return parse_any(octets, ethernet)
+
+
+def parse_any(octets: bytes, ethernet: bool) -> Packet:
+    """What `decode` does, without the short cut."""
     packet = Packet(None, None, b"")
     packet.octets = octets
     if not ethernet:
@@ -99,7 +115,7 @@ def strict_copy(packet: Packet, ethernet: bool) -> Packet:
 
     Its identity and the notes of what befell it travel beside the octets.
     """
-    copy = decode(_build(packet), ethernet)
+    copy = decode(build(packet), ethernet)
     copy.identity = packet.identity
     if packet.notes is not None:
         copy.notes = list(packet.notes)
@@ -229,8 +245,8 @@ def total_of(ip: IpHeader, octets: bytes, at: int, end: int) -> int:
     return fold(pseudo_total(ip.src, ip.dst, ip.protocol, end - at) + total(octets, at, end))
 
 
-def _build(packet: Packet) -> bytes:
-    """The octets of a packet from its fields."""
+def build_any(packet: Packet) -> bytes:
+    """What `build` does, without the short cut."""
     payload = packet.payload
     ip = packet.ip
     upper = packet.upper

@@ -1,6 +1,6 @@
 """One line of text for any packet, as a capture tool would say it: for ladders, logs and failing tests.
 
-    10.0.0.1:49152 > 10.0.1.1:80 [SYN] seq=7 win=64240 mss=1460 sackOK ts=1:0 wscale=7
+10.0.0.1:49152 > 10.0.1.1:80 [SYN] seq=7 win=64240 mss=1460 sackOK ts=1:0 wscale=7
 """
 
 from __future__ import annotations
