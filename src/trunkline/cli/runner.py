@@ -95,7 +95,7 @@ def _go(net: Internet, until: int | None) -> tuple[str, int]:
 def _failures(net: Internet) -> list[Program]:
     """The programs that failed, in the order of their ends."""
     return [
-        program for program in net.world.programs if program.exit_code and program.exit_code > 0
+        program for program in net.world.finished if program.exit_code and program.exit_code > 0
     ]
 
 

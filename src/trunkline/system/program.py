@@ -25,7 +25,7 @@ from trunkline.base.timers import Timer, TimerOwner
 from trunkline.system import real
 from trunkline.system.errors import StrandExit, WorldError
 from trunkline.system.mainthread import MainThread
-from trunkline.system.stage import Stage
+from trunkline.system.stage import Stage, Surroundings
 from trunkline.system.strands import Strand, Wait
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Program(TimerOwner):
         self.signals: dict[int, Any] = {}  # number -> handler
         self.pending: list[int] = []  # signals that wait for the main strand
         self.wakeup: int = -1  # descriptor of signal.set_wakeup_fd
+        self.surroundings: Surroundings | None = None
         self.default_timeout: float | None = None  # socket.setdefaulttimeout
         self.main_thread: MainThread | None = None
         self.names: dict[str, Any] = {}  # what else is the program's own, by owner's name
@@ -282,12 +283,16 @@ class Program(TimerOwner):
     def _stage(self, base: Stage) -> Stage:
         from trunkline.system import command
 
+        if self.system.world.scheduler.stage is base:
+            base.keep()  # streams and directory may have changed since the world was made
         stage = base.copy()
         encode = os.fsencode
         stage.environ = {encode(k): encode(v) for k, v in self.system.environment.items()}
         if not callable(self.target):
             stage.argv = command.arguments_of(list(self.target))
             stage.main = types.ModuleType("__main__")
+        if self.surroundings is not None:
+            stage.furnish(self.surroundings)
         return stage
 
     def _command(self) -> Any:

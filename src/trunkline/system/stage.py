@@ -5,11 +5,32 @@ These are one to a process, so they are put up and taken down as the baton passe
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from trunkline.system import real
+
+# The process's own directory, from when the first program got another one; until then nobody looks.
+_home = ""
+
+
+class Surroundings:
+    """What a program is given beside its arguments: variables on top of its machine's, a directory, input."""
+
+    __slots__ = ("directory", "environment", "stdin")
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        directory: str = "",
+        stdin: str | None = None,
+    ) -> None:
+        self.environment = dict(environment or {})
+        self.directory = directory  # "" for where the real process is
+        self.stdin = stdin  # the text it reads; None for the real standard input
 
 
 class Stage:
@@ -18,7 +39,7 @@ class Stage:
     __slots__ = ("argv", "cwd", "environ", "main", "stderr", "stdin", "stdout")
 
     def __init__(self) -> None:
-        self.cwd = ""  # "" until there are stages with directories of their own
+        self.cwd = ""  # "" while all programs are where the process is
         self.keep()
 
     def keep(self) -> None:
@@ -28,7 +49,7 @@ class Stage:
         self.main = sys.modules["__main__"]
         self.environ: dict[bytes, bytes] = environ._data
         self.stdin, self.stdout, self.stderr = sys.stdin, sys.stdout, sys.stderr
-        if self.cwd:
+        if _home:
             self.cwd = real.getcwd()
 
     def show(self) -> None:
@@ -42,8 +63,22 @@ class Stage:
             if environb is not None:
                 environb._data = self.environ
         sys.stdin, sys.stdout, sys.stderr = self.stdin, self.stdout, self.stderr
-        if self.cwd and self.cwd != real.getcwd():
-            real.chdir(self.cwd)
+        if _home:
+            wanted = self.cwd or _home
+            if wanted != real.getcwd():
+                real.chdir(wanted)
+
+    def furnish(self, surroundings: Surroundings) -> None:
+        """Give a program what is its own. Before it is shown."""
+        global _home
+        for name, text in surroundings.environment.items():
+            self.environ[os.fsencode(name)] = os.fsencode(text)
+        if surroundings.stdin is not None:
+            octets = io.BytesIO(surroundings.stdin.encode())
+            self.stdin = io.TextIOWrapper(octets, encoding="utf-8")
+        if surroundings.directory:
+            _home = _home or real.getcwd()
+            self.cwd = os.path.abspath(surroundings.directory)
 
     def copy(self) -> Stage:
         """The same, for another program."""

@@ -23,6 +23,7 @@ from trunkline.system.descriptors import DescriptorTable
 from trunkline.system.errors import Deadlock, WorldError
 from trunkline.system.program import Program, Target
 from trunkline.system.scheduler import Scheduler
+from trunkline.system.stage import Surroundings
 from trunkline.system.strands import Strand, Wait
 from trunkline.system.system import System
 from trunkline.system.watchdog import Watchdog
@@ -45,6 +46,7 @@ class World:
         self.hosts: dict[str, list[bytes]] = {}  # name -> addresses of both families
         self.descriptors = DescriptorTable()
         self.programs: list[Program] = []
+        self.finished: list[Program] = []  # in the order of their ends
         self.scheduler = Scheduler(self, loop, self._over)
         self.watchdog = Watchdog(self.scheduler)
         self.closed = False
@@ -84,9 +86,11 @@ class World:
         arguments: Sequence[Any] = (),
         service: bool = False,
         at: int = 0,
+        surroundings: Surroundings | None = None,
     ) -> Program:
         """A program, from a coroutine function, a function or a command line, at a time in nanoseconds."""
         program = self._program(system, target, arguments, service)
+        program.surroundings = surroundings
         if at > self.loop.now:
             self.loop.timers.arm(program.timer, at)
         else:
@@ -113,6 +117,7 @@ class World:
     def ended(self, program: Program) -> None:
         """A program is over."""
         program.timer.deadline = NEVER
+        self.finished.append(program)
         if not program.service:
             self._unfinished -= 1
             if not self._unfinished:

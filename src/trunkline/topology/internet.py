@@ -25,9 +25,11 @@ from trunkline.base.timers import NEVER, Timer, TimerOwner
 from trunkline.fabric.cable import Cable, Impairments, Loopback
 from trunkline.fabric.loop import Loop
 from trunkline.host.host import Host
+from trunkline.intercept.install import install
 from trunkline.link.nic import Nic, Node
 from trunkline.link.switch import Switch
 from trunkline.system.program import Program
+from trunkline.system.stage import Surroundings
 from trunkline.system.system import System
 from trunkline.system.world import World
 from trunkline.topology import addressing
@@ -66,6 +68,7 @@ class Internet:
     def __init__(self, seed: int = 0, strict: bool | None = None, mtu: int = 1500) -> None:
         if strict is None:
             strict = os.environ.get("TRUNKLINE_STRICT") == "1"
+        install()
         self.seed = seed
         self.mtu = checked_mtu(mtu, "the network")
         self.loop = Loop(strict)
@@ -222,7 +225,7 @@ class Internet:
                     program.service,
                     program.start,
                     program.env,
-                    os.path.join(description.folder, program.cwd) or None,
+                    os.path.join(description.folder, program.cwd),
                     program.stdin,
                 )
         return net
@@ -255,9 +258,8 @@ class Internet:
         stdin: str | None,
     ) -> Program:
         """What `HostMachine.start` does, with everything read already."""
-        return self.world.start(
-            system, target, arguments, service=service, at=at, env=env, cwd=cwd, stdin=stdin
-        )
+        surroundings = Surroundings(env, cwd or "", stdin)
+        return self.world.start(system, target, arguments, service, at, surroundings)
 
     def run(self, until: str | None = None, raising: bool = True) -> None:
         """Run until every program that is no service has ended, or until a time of the world.
