@@ -25,6 +25,7 @@ from trunkline.base.timers import NEVER, Timer, TimerOwner
 from trunkline.fabric.cable import Cable, Impairments, Loopback
 from trunkline.fabric.loop import Loop
 from trunkline.host.host import Host
+from trunkline.intercept import shared
 from trunkline.intercept.install import install
 from trunkline.link.nic import Nic, Node
 from trunkline.link.switch import Switch
@@ -270,15 +271,14 @@ class Internet:
         self.settle()
         self.world.run(NEVER if until is None else self.time(until), raising)
 
-    def run_async(self, main: Coroutine[Any, Any, Any], until: str | None = None) -> Any:
+    def run_async(self, main: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on one loop that all hosts share, and return its result.
 
         `with alice.here(): …` says whose sockets, names and clock a piece of it sees; tasks inherit it.
         There are no thread switches: the fastest way to drive asyncio programs.
         """
         self.settle()
-        with self.world.shared(NEVER if until is None else self.time(until)):
-            return run_shared(self.world, main)
+        return shared.run(self.world, main)
 
     @property
     def now(self) -> float:
