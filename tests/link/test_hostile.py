@@ -129,6 +129,22 @@ def test_every_single_bit(frame: bytes) -> None:
     target.rest()
 
 
+@pytest.mark.parametrize(
+    "whole",
+    [V6.request(V6.own, V6.peer, PEER_MAC), V6.answer(V6.peer, PEER_MAC, V6.own)],
+    ids=["solicitation", "advertisement"],
+)
+def test_every_single_bit_of_a_message_with_the_right_checksum(whole: Packet) -> None:
+    target = Target()
+    for bit in range(len(whole.payload) * 8):
+        payload = bytearray(whole.payload)
+        payload[bit >> 3] ^= 0x80 >> (bit & 7)
+        packet = Packet(whole.ip, whole.upper, bytes(payload))
+        packet.ethernet = whole.ethernet
+        target.take(encode(packet))
+    target.rest()
+
+
 @given(st.lists(st.binary(max_size=120), max_size=12))
 def test_any_octets(frames: list[bytes]) -> None:
     target = Target()
