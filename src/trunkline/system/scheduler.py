@@ -23,6 +23,7 @@ from trunkline.system.strands import Strand, Switch, ThreadSwitch, Wait
 
 if TYPE_CHECKING:
     from trunkline.system.program import Program
+    from trunkline.system.selector import Outside
     from trunkline.system.system import System
     from trunkline.system.world import World
 
@@ -51,6 +52,7 @@ class Scheduler:
         "loop",
         "made",
         "main",
+        "outside",
         "rounds",
         "runnable",
         "stage",
@@ -75,6 +77,7 @@ class Scheduler:
         self.trouble: BaseException | None = None  # to be raised out of the run
         self.base = Stage()  # the real argv, streams and environment
         self.stage = self.base  # what is shown at the moment
+        self.outside: Outside | None = None  # of a shared loop, which drives the world itself
         self.rounds = 0
         self.calls = 0  # polls and clock reads since the last progress
         self.cost = CALL_COST
@@ -92,7 +95,7 @@ class Scheduler:
         body: Callable[[], None] | None,
     ) -> Strand:
         """A strand that does not run yet. Raises RuntimeError at the limit, as `threading` does."""
-        if len(self.strands) >= STRAND_LIMIT:
+        if body is not None and len(self.strands) >= STRAND_LIMIT:
             raise RuntimeError(
                 f"can't start new thread: this world has {STRAND_LIMIT} strands already"
                 " (trunkline.system.scheduler.STRAND_LIMIT)"
@@ -109,6 +112,8 @@ class Scheduler:
             strand.queued = True
             self.runnable.append(strand)
             self.loop.interrupt = True
+            if self.outside is not None:
+                self.outside.others = True
 
     def adopt(self, system: System | None, program: Program | None, name: str) -> Strand:
         """The calling thread becomes a strand, and has the baton."""

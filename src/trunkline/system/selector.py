@@ -33,6 +33,15 @@ POLL_COST: Final = 10_000  # nanoseconds that each one after them costs
 class Outside:
     """What a shared loop does where the simulated world ends. Open for interpreted subclasses."""
 
+    def __init__(self) -> None:
+        self.others = (
+            False  # somebody beside this loop can run: `give_way` is called before it goes on
+        )
+
+    def give_way(self) -> None:
+        """Let strands run that can, and forget `others`."""
+        self.others = False
+
     def refuse(self, descriptor: int) -> None:
         """Somebody registers a descriptor that is not simulated. Raises."""
         raise ValueError(
@@ -186,6 +195,9 @@ class LoopSelector:
 
         It may come back empty before its time, after many events, so that real signals are seen.
         """
+        outside = self._outside
+        if outside.others:
+            outside.give_way()
         if self.ready:
             got = self._collect()
             if got:
@@ -194,6 +206,8 @@ class LoopSelector:
         loop = self.loop
         if timeout is None:
             limit = FOREVER
+            if loop.packets_in_flight == 0 and loop.timers.idle():
+                outside.idle()
         elif timeout <= 0:
             return self._poll()
         else:
@@ -201,6 +215,8 @@ class LoopSelector:
         self.idle_polls = 0
         last = loop.event_count + EVENTS_A_TURN
         while loop.run(limit):
+            if outside.others:
+                outside.give_way()
             if self.ready:
                 got = self._collect()
                 if got:
@@ -209,7 +225,7 @@ class LoopSelector:
                 return []
         got = self._collect()
         if not got and limit == FOREVER:
-            self._outside.idle()
+            outside.idle()
         return got
 
     def get_key(self, fileobj: FileDescriptorLike) -> SelectorKey:

@@ -55,6 +55,8 @@ class World:
         self._ended_at = NEVER  # when the last of them ended
         self._pids = FIRST_PID
         WORLDS.append(self)
+        self.nowhere = System(self, None, "")  # no machine: what a loop for all of them is made on
+        del self.systems[""]
 
     def add(self, system: System) -> None:
         """A machine; its name is the only one of its kind."""
