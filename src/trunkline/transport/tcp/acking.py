@@ -69,6 +69,11 @@ def advance(block: Block, ack: int, header: Tcp, now: int) -> None:
         take_sample(block, sample)
     block.backoff = 0
     block.failed_since = NEVER
+    # RFC 4861 §7.3.1: forward progress; one store where the path's next hop was sent to last
+    path = block.path
+    neighbour = path.nic.last_neighbour
+    if neighbour is not None and neighbour.address == path.next_hop:
+        neighbour.confirmed = now
     # RFC 5681: growth only for a flow that filled its window, RFC 9438 §5.8
     recovery = block.recovery
     if recovery or block.dupacks or board.sacked:

@@ -93,14 +93,19 @@ def _retransmit(block: Block, now: int) -> None:
     if block.snd_wnd == 0 and now - block.heard_at < policy.rto_max:
         # The peer closed or took back its window: these resends are probes. RFC 9293 §3.8.6.1 MUST-37,
         # SHLD-17: it may keep it closed for ever
-        block.failed_since = NEVER
-        if _user_gave_up(block, first.sent_at, now):
+        if _user_gave_up(block, block.failed_since, now):
             return
-    elif _gave_up(block, now):
+        block.backoff += 1
+        block.scoreboard.mark_lost(first)
+        block.force_resend = True
+        touch(block)
+        arm_sent(block, now + min(block.rto << min(block.backoff, 30), policy.rto_max))
+        return
+    if _gave_up(block, now):
         return
     # R1: RFC 9293 §3.8.3 MUST-20
     if block.backoff == policy.retries1:
-        _another_route(block, now)
+        _another_route(block)
     on_timeout(block, now)
     # RFC 6298 §5.5 MUST CC-030
     block.backoff += 1
@@ -132,10 +137,9 @@ def _user_gave_up(block: Block, since: int, now: int) -> bool:
     return False
 
 
-def _another_route(block: Block, now: int) -> None:
-    internet = block.common.internet
-    path = block.path
-    block.path = internet.path_to(block.remote, block.local, path.bound, now)
+def _another_route(block: Block) -> None:
+    """Unconfirmed, the next hop is looked after by the link floor; a dead gateway is then passed over."""
+    block.common.internet.refresh(block.path)
 
 
 def _probe(block: Block, now: int) -> None:

@@ -110,9 +110,10 @@ class Assembly:
         return None
 
     def holds(self, seq: int, right: int) -> bool:
-        """Whether the whole stretch is held already: a duplicate."""
+        """Whether the whole stretch is held already: a duplicate, which makes its run the latest."""
         for run in self.runs:
             if (seq - run.left) & MASK < HALF and (run.right - right) & MASK < HALF:
+                self._changed(run)
                 return True
         return False
 

@@ -23,6 +23,7 @@ from trunkline.transport.tcp.block import (
     Block,
     touch,
 )
+from trunkline.transport.tcp.policy import WINDOW_FIELD
 from trunkline.transport.tcp.sending import update_mss
 from trunkline.transport.tcp.sequence import HALF, MASK
 
@@ -79,7 +80,7 @@ class Connection(Block):
         if offered * 2 <= self.receive_buffer or offered >= HALF:
             if offered >= HALF:
                 offered = 0
-            free = self.receive_buffer - queue.octets
+            free = min(self.receive_buffer - queue.octets, WINDOW_FIELD << self.rcv_scale)
             if (
                 free >= 2 * offered
                 and free - offered >= self.window_step

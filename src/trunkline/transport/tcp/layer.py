@@ -10,7 +10,7 @@ from typing import Final, final
 
 from trunkline.base.addresses import ANY4, ANY6, BROADCAST4, is_multicast, is_unspecified
 from trunkline.base.dice import Dice, keyed_hash
-from trunkline.base.results import NO_ADDRESS, SENT, UNREACHABLE
+from trunkline.base.results import NO_ADDRESS, NO_ROUTE, SENT
 from trunkline.base.timers import TimerQueue
 from trunkline.internet.layer import Internet
 from trunkline.internet.paths import BROADCAST, MULTICAST, Path
@@ -91,17 +91,17 @@ class TcpLayer(FlowTable):
         # RFC 9293 §3.9.1.1 MUST-44: IP chooses the source; MUST-45: which then stays
         wanted = b"" if is_unspecified(local) else local
         path = common.internet.path_to(remote, wanted, nic, now)
+        remote = path.dst  # an unspecified one means this host, as in Linux
         if path.result == SENT and not wanted:
             wanted = path.src
             path = common.internet.path_to(remote, wanted, nic, now)
         connection = self._make(settings, path, wanted or local, local_port, remote, remote_port)
         connection.endpoint = endpoint
         connection.claim = claim
-        if path.result != SENT:
+        if path.kind in (MULTICAST, BROADCAST):
+            connection.error = NO_ROUTE  # RFC 9293 §3.9.1.1 MUST-46, with Linux's errno
+        elif path.result != SENT:
             connection.error = path.result
-        elif path.kind in (MULTICAST, BROADCAST) or is_unspecified(remote) or is_multicast(remote):
-            # RFC 9293 §3.9.1.1 MUST-46
-            connection.error = UNREACHABLE
         key = (remote, remote_port, connection.local, local_port)
         other = common.connections.get(key)
         iss = -1

@@ -286,7 +286,10 @@ def resend_record(block: Block, at: int, now: int) -> bool:
     result = emit(block, seq, record.flags, record.payload, now)
     if at == board.head or not _armed(block):
         # RFC 6298 §5.1, CC-028: never again sooner than one RTO from now
-        arm_sent(block, now + block.rto)
+        wait = block.rto
+        if block.snd_wnd == 0:
+            wait = min(wait << min(block.backoff, 30), block.common.policy.rto_max)  # a probe
+        arm_sent(block, now + wait)
     if result == TOO_BIG and len(record.payload) > MINIMUM_MSS:
         path_narrowed(block)
         return True
