@@ -14,15 +14,28 @@ from typing import Final, final
 
 from trunkline.base.native import mypyc_attr
 from trunkline.fabric.loop import Loop
+from trunkline.sockets.constants import EPOLLOUT, MSG_DONTWAIT
 from trunkline.sockets.errors import failure
+from trunkline.sockets.message import NO_NAME, WOULD_BLOCK, Address, Message
+from trunkline.sockets.options import get_option, set_option
+from trunkline.sockets.socket import WRITABLE, Socket
 from trunkline.sockets.watcher import Watcher
+
+__all__ = [
+    "DESCRIPTOR_LIMIT",
+    "FIRST_DESCRIPTOR",
+    "NO_NAME",
+    "WOULD_BLOCK",
+    "Address",
+    "Description",
+    "DescriptorTable",
+    "Message",
+    "SocketDescription",
+    "Waiter",
+]
 
 FIRST_DESCRIPTOR: Final = 1 << 20  # the kernel's own stay below in practice
 DESCRIPTOR_LIMIT: Final = 1 << 20  # descriptors of one world, then EMFILE
-WOULD_BLOCK: Final = -1
-
-Address = tuple[bytes, int, int, int]  # address, port, flow label, scope; of AF_UNIX: name, 0, 0, 0
-NO_NAME: Final[Address] = (b"", 0, 0, 0)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -36,26 +49,6 @@ class Waiter:
 
     def on_closed(self, description: Description) -> None:
         """The last descriptor of the description was closed; it has let go of the waiter."""
-
-
-@final
-class Message:
-    """What one receive got: `address` of the sender, `flags` as recvmsg gives them.
-
-    `to`, `nic`, `hop_limit` and `traffic_class` are for ancillary data; -1 or empty where there is none.
-    """
-
-    __slots__ = ("address", "data", "flags", "hop_limit", "length", "nic", "to", "traffic_class")
-
-    def __init__(self, data: bytes, address: Address, flags: int = 0) -> None:
-        self.data = data
-        self.address = address
-        self.flags = flags
-        self.length = len(data)  # of the whole datagram, which `data` may be cut from
-        self.to = b""
-        self.nic = 0
-        self.hop_limit = -1
-        self.traffic_class = -1
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -148,9 +141,11 @@ class Description(Watcher):
     # ---- verbs of sockets
 
     def bind(self, address: Address) -> None:
+        """Raises EINVAL when bound already, EADDRINUSE, EADDRNOTAVAIL."""
         raise failure("ENOTSOCK")
 
     def listen(self, backlog: int) -> None:
+        """Raises EINVAL when connected, EADDRINUSE, EOPNOTSUPP."""
         raise failure("ENOTSOCK")
 
     def accept(self) -> Description | None:
@@ -204,6 +199,151 @@ class Description(Watcher):
     def unsent(self) -> int:
         """What SIOCOUTQ tells."""
         raise failure("ENOTTY")
+
+
+@final
+class SocketDescription(Description):
+    """A socket's description: its verbs, each followed by carrying what it made to send."""
+
+    def __init__(self, loop: Loop, socket: Socket) -> None:
+        super().__init__(loop, "socket")
+        self.socket = socket
+        self.family = socket.family
+        self.type = socket.type
+        self.protocol = socket.protocol
+        self._arrivals = 0  # of the socket, when edge-triggered waiters last looked
+        self._mask = 0  # what was ready then
+        self._blocked = False  # somebody found it not writable since
+        socket.watcher = self
+
+    def readiness(self) -> int:
+        mask = self.socket.readiness()
+        if not mask & EPOLLOUT:
+            self._blocked = True
+        return mask
+
+    def on_ready(self) -> None:
+        waiters = self.waiters
+        if not waiters:
+            return
+        mask = self.socket.readiness()
+        if self.edges:
+            self._sort_out(mask)
+        if not mask:
+            return
+        if len(waiters) == 1:
+            waiters[0].on_ready(self, mask)
+        else:
+            self.tell(mask)
+
+    def _sort_out(self, mask: int) -> None:
+        """What of the mask is news, as Linux's wake-ups tell it."""
+        fresh = mask & ~self._mask
+        arrivals = self.socket.arrivals()
+        if arrivals != self._arrivals:
+            self._arrivals = arrivals
+            fresh |= mask & ~WRITABLE
+        if self._blocked and mask & EPOLLOUT:
+            self._blocked = False
+            fresh |= WRITABLE
+        self._mask = mask
+        self.fresh = fresh
+
+    def close(self) -> None:
+        self.socket.close(self.loop.now)
+
+    def read(self, limit: int) -> bytes | None:
+        return self.recv(limit, 0)
+
+    def write(self, data: bytes) -> int:
+        return self.send(data, 0)
+
+    def bind(self, address: Address) -> None:
+        self.socket.bind(address, self.loop.now)
+
+    def listen(self, backlog: int) -> None:
+        self.socket.listen(backlog, self.loop.now)
+
+    def accept(self) -> Description | None:
+        socket = self.socket.accept(self.loop.now)
+        return None if socket is None else SocketDescription(self.loop, socket)
+
+    def connect(self, address: Address | None) -> bool:
+        loop = self.loop
+        try:
+            return self.socket.connect(address, loop.now)
+        finally:
+            loop.flush()
+
+    def finish_connect(self) -> bool:
+        return self.socket.finish_connect(self.loop.now)
+
+    def recv(self, limit: int, flags: int) -> bytes | None:
+        loop = self.loop
+        data = self.socket.recv(limit, flags, loop.now)
+        if data is None:
+            return self._nothing(flags)
+        if loop.marked:
+            loop.flush()
+        return data
+
+    def recv_message(self, limit: int, flags: int) -> Message | None:
+        loop = self.loop
+        message = self.socket.recv_message(limit, flags, loop.now)
+        if message is None:
+            data = self._nothing(flags)
+            return None if data is None else Message(data, NO_NAME)
+        if loop.marked:
+            loop.flush()
+        return message
+
+    def _nothing(self, flags: int) -> bytes | None:
+        """A datagram socket shut for reading ends a wait, though it refuses nobody who would not wait."""
+        if self.socket.read_shut and not self.nonblocking and not flags & MSG_DONTWAIT:
+            return b""
+        return None
+
+    def send(self, data: bytes, flags: int) -> int:
+        loop = self.loop
+        count = self.socket.send(data, flags, loop.now)
+        if count < len(data):
+            self._blocked = True
+        if loop.marked or loop.events:
+            loop.flush()
+        return count
+
+    def send_to(self, data: bytes, flags: int, address: Address) -> int:
+        loop = self.loop
+        count = self.socket.send_to(data, flags, address, loop.now)
+        loop.flush()
+        return count
+
+    def shutdown(self, how: int) -> None:
+        loop = self.loop
+        try:
+            self.socket.shutdown(how, loop.now)
+        finally:
+            loop.flush()
+
+    def getsockname(self) -> Address:
+        return self.socket.getsockname()
+
+    def getpeername(self) -> Address:
+        return self.socket.getpeername()
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        return get_option(self.socket, level, option, size, self.loop.now)
+
+    def setsockopt(self, level: int, option: int, value: bytes) -> None:
+        loop = self.loop
+        set_option(self.socket, level, option, value, loop.now)
+        loop.flush()
+
+    def unread(self) -> int:
+        return self.socket.unread()
+
+    def unsent(self) -> int:
+        return self.socket.unsent()
 
 
 @final
