@@ -23,7 +23,7 @@ from trunkline.base.addresses import (
 )
 from trunkline.base.dice import Dice
 from trunkline.base.results import LINK_DOWN, SENT, TOO_BIG
-from trunkline.base.timers import TimerQueue
+from trunkline.base.timers import NEVER, TimerQueue
 from trunkline.link.arp import ArpSolicitor
 from trunkline.link.neighbours import Neighbour, Neighbourhood, NeighbourTable
 from trunkline.link.nic import ETHERNET, Nic, Node
@@ -144,11 +144,16 @@ class LinkLayer(Neighbourhood):
             packet.octets = None
             nic.emit(packet)
             return SENT
-        neighbour = table.get(next_hop)
+        neighbour = table.entries.get(next_hop)
         if neighbour is not None:
-            if now - neighbour.confirmed < neighbour.fresh_for:
-                nic.last_neighbour = neighbour
-            return table.send(packet, next_hop, now)
+            if neighbour.used == NEVER or now - neighbour.confirmed >= neighbour.fresh_for:
+                return table.send(packet, next_hop, now)
+            neighbour.used = now
+            nic.last_neighbour = neighbour
+            packet.ethernet = neighbour.header
+            packet.octets = None
+            nic.emit(packet)
+            return SENT
         # RFC 894 ARP-012: Ethernet II, whatever it is
         if is_multicast(next_hop):
             dst = multicast_mac(next_hop)

@@ -86,7 +86,14 @@ class Switch(Node):
             station = self._stations.get(dst)
             if station is not None and station.nic.up:
                 if now - station.seen < self.ageing_time:
-                    self._forward(nic, station.nic, packet, now)
+                    out = station.nic
+                    if out is nic:
+                        self._drop(packet, FILTERED, now)
+                    elif packet.ip_length() > out.mtu:
+                        self._drop(packet, TOO_BIG, now)
+                    else:
+                        self.forwarded += 1
+                        out.emit(packet)
                     return
                 del self._stations[dst]
                 self.counters.count(AGED)
@@ -109,15 +116,6 @@ class Switch(Node):
         counts["switch: forwarded"] = self.forwarded
         counts["switch: flooded"] = self.flooded
         return counts
-
-    def _forward(self, nic: Nic, out: Nic, packet: Packet, now: int) -> None:
-        if out is nic:
-            self._drop(packet, FILTERED, now)
-        elif packet.ip_length() > out.mtu:
-            self._drop(packet, TOO_BIG, now)
-        else:
-            self.forwarded += 1
-            out.emit(packet)
 
     def _flood(self, nic: Nic, packet: Packet, now: int) -> None:
         """Out of every NIC but the one it came by; the last gets the packet itself."""
