@@ -195,9 +195,7 @@ def test_urgent_octet_inline(place: Place) -> object:
 @pytest.mark.parametrize("kind", ["tcp", "udp", "listener"])
 def test_no_urgent_octet(place: Place, kind: str) -> object:
     sock = (
-        place.pair()[0]
-        if kind == "tcp"
-        else (place.bound() if kind == "udp" else place.listener())
+        place.pair()[0] if kind == "tcp" else (place.bound() if kind == "udp" else place.listener())
     )
     sock.setblocking(False)
     return outcome(sock.recv, 9, socket.MSG_OOB)
@@ -305,7 +303,9 @@ def test_large_gather(place: Place) -> object:
 @pytest.mark.parametrize("ttl", [None, 9])
 def test_hop_limit_as_ancillary_data(place: Place, ttl: int | None) -> object:
     here, there = place.datagrams()
-    there.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTTL if hasattr(socket, "IP_RECVTTL") else 12, 1)
+    there.setsockopt(
+        socket.IPPROTO_IP, socket.IP_RECVTTL if hasattr(socket, "IP_RECVTTL") else 12, 1
+    )
     if ttl is not None:
         here.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
     here.sendto(b"x", there.getsockname())
