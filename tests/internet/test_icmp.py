@@ -250,6 +250,18 @@ def unanswerable(version: int) -> list[tuple[str, Packet, bytes]]:
         late.fragment_offset = 64
         late.identification = 5
         found += [
+            (
+                "to the network, sent to one",
+                Packet(header(4, src, A("10.0.1.255"), protocol), None, bytes(20)),
+                b"",
+            ),
+            (
+                "to a group, sent to one",
+                Packet(header(4, src, A("224.0.0.1"), protocol), None, bytes(20)),
+                b"",
+            ),
+        ]
+        found += [
             ("a later fragment", Packet(late, None, bytes(16)), b""),
             (
                 "to everybody",

@@ -291,7 +291,6 @@ class Control(Output):
             or path.result != SENT
             or path.nic is not nic
             or path.next_hop != ip.src
-            or path.next_hop == dst
             or self.is_local(target)
             or self.is_broadcast(target)
             or not self._on_link(nic, target)

@@ -118,6 +118,8 @@ class Internet(Control):
         counts["forwarded"] = self.forwarded
         counts["routes"] = self.routes.count
         counts["path MTUs"] = len(self.path_mtus)
+        counts["sources known"] = len(self._sources)
+        counts["destinations known"] = len(self._ways)
         reassembler = self._reassembler
         counts["fragments: datagrams held"] = 0 if reassembler is None else len(reassembler)
         counts["fragments: octets held"] = 0 if reassembler is None else reassembler.octets
@@ -148,12 +150,7 @@ class Internet(Control):
                     route = self._ways.get(dst)
                     if route is not None and self._ways_generation == self.routes.generation:
                         out = route.nic
-                        if (
-                            out is not None
-                            and out is not nic
-                            and ip.hop_limit > 1
-                            and packet.ip_length() <= out.mtu
-                        ):
+                        if out is not None and ip.hop_limit > 1 and packet.ip_length() <= out.mtu:
                             return self._pass_on(out, packet, ip, route, now)
         return self._receive_slowly(nic, packet, now)
 
