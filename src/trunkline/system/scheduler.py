@@ -47,6 +47,7 @@ class Scheduler:
         "collecting",
         "cost",
         "current",
+        "draining",
         "judge",
         "limit",
         "loop",
@@ -84,6 +85,7 @@ class Scheduler:
         self.charged = 0  # nanoseconds in all
         self.collecting = False
         self.collected = 0
+        self.draining = False  # every foreground program has ended: only packets are waited for
 
     # ------------------------------------------------------------ strands
 
@@ -254,7 +256,13 @@ class Scheduler:
                 self.stop()
                 return
             loop.interrupt = False
-            if not loop.run(self.limit) and not self.runnable:
+            limit = self.limit
+            if self.draining:  # a moment at a time, to stop as soon as no packet flies
+                following = loop.timers.next_time()
+                if NEVER != following < limit:
+                    loop.run(following)
+                    return
+            if not loop.run(limit) and not self.runnable:
                 self.stop()  # at the limit; or nothing at all is left, not even housekeeping
         except BaseException as error:
             self.stop(error)

@@ -53,6 +53,7 @@ class World:
         self.raising = True  # whether a program's exception ends the run
         self._unfinished = 0  # foreground programs
         self._ended_at = NEVER  # when the last of them ended
+        self._to_the_limit = False  # the run waits for its time alone
         self._pids = FIRST_PID
         WORLDS.append(self)
         self.nowhere = System(self, None, "")  # no machine: what a loop for all of them is made on
@@ -131,13 +132,18 @@ class World:
 
     def run(self, until: int = NEVER, raising: bool = True) -> None:
         """Run, to the end or until a time in nanoseconds. Raises a program's exception unless told not to,
-        Deadlock, Spinning, and whatever the stack itself raises."""
+        Deadlock, Spinning, and whatever the stack itself raises.
+
+        With a time and no foreground program to wait for it runs to that time: services, faults, clocks.
+        """
         scheduler = self.scheduler
+        self._to_the_limit = until != NEVER and not self._unfinished
         main = scheduler.adopt(None, None, "run")
         try:
             with self._running(main, until, raising):
                 scheduler.park(Wait(main))
         finally:
+            self._to_the_limit = False
             scheduler.leave(main)
         self._raise()
 
@@ -204,6 +210,9 @@ class World:
         if scheduler.trouble is not None:
             return True
         waiting = self._unfinished or scheduler.main is None or scheduler.main.name != "run"
+        if self._to_the_limit:
+            return False
+        scheduler.draining = not waiting
         if not waiting:
             if not loop.packets_in_flight or loop.now > self._ended_at + LINGER:
                 return True
