@@ -194,7 +194,7 @@ def set_ipv6(socket: Socket, option: int, value: bytes, now: int) -> bool:
     elif option == IPV6_MTU:
         raise failure("EINVAL")
     elif option == IPV6_V6ONLY:
-        if socket.bound_port:
+        if socket.claim is not None or _connected(socket):
             raise failure("EINVAL")
         socket.v6only = number != 0
     elif option == IPV6_MULTICAST_ALL:
@@ -212,6 +212,10 @@ def set_ipv6(socket: Socket, option: int, value: bytes, now: int) -> bool:
 
 
 # ---------------------------------------------------------------- hop limit, class, MTU
+
+
+def _connected(socket: Socket) -> bool:
+    return isinstance(socket, StreamSocket) and socket.connection is not None
 
 
 def _is_datagram(socket: Socket) -> bool:

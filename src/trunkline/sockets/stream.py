@@ -48,6 +48,7 @@ from trunkline.transport.tcp.policy import TcpSettings
 UNCONNECTED: Final = 0  # what connect thinks of the socket
 CONNECTING: Final = 1
 CONNECTED: Final = 2
+DISCONNECTING: Final = 3  # shut down while it was none of these
 
 
 @final
@@ -134,7 +135,7 @@ class StreamSocket(Socket):
 
     def bind(self, address: Address, now: int) -> None:
         octets = self.bindable(address)
-        if self.connection is not None or self.listener is not None or self.bound_port:
+        if self.connection is not None or self.listener is not None or self.claim is not None:
             raise failure("EINVAL")
         ports = self.transport.tcp_ports
         claim = self.claim_for(ports, octets, address[1])
@@ -166,6 +167,8 @@ class StreamSocket(Socket):
             return True
         if self.phase == CONNECTED:
             raise failure("EISCONN")
+        if self.phase == DISCONNECTING:
+            raise failure("EINVAL")
         if self.phase == CONNECTING:
             connection = self.connection
             if connection is not None and connection.state in (SYN_SENT, SYN_RECEIVED):
@@ -365,6 +368,9 @@ class StreamSocket(Socket):
                 self.on_events()
             return
         connection = self.connection
+        if self.phase == CONNECTING:
+            over = connection is None or connection.state in (CLOSED, SYN_SENT, SYN_RECEIVED)
+            self.phase = DISCONNECTING if over else CONNECTED
         if connection is None or connection.state in (CLOSED, TIME_WAIT):
             self.read_shut = self.read_shut or how != SHUT_WR
             self.write_shut = self.write_shut or how != SHUT_RD
@@ -376,8 +382,6 @@ class StreamSocket(Socket):
             self.phase = UNCONNECTED
             self.on_events()
             return
-        if self.phase == CONNECTING:
-            self.phase = CONNECTED
         if how != SHUT_WR:
             connection.shutdown_receive(now)
         if how != SHUT_RD:
@@ -412,8 +416,7 @@ class StreamSocket(Socket):
         if claim is not None:
             claim.address = self.bound
             if not self.explicit_port:
-                self._release()
-                self.bound_port = 0
+                self._release()  # as Linux: the name shows the port still
 
     def _stop_listening(self, now: int) -> None:
         listener = self.listener
