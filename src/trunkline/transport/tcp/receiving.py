@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from trunkline.base.results import BROKEN, RESET
 from trunkline.base.units import SECOND
 from trunkline.transport.tcp.acking import advance, process_ack
 from trunkline.transport.tcp.assembly import Assembly
@@ -15,6 +16,7 @@ from trunkline.transport.tcp.block import (
     ACK_LATER,
     ACK_NONE,
     ACK_NOW,
+    CLOSE_WAIT,
     CLOSED,
     ESTABLISHED,
     FIN_WAIT_1,
@@ -200,7 +202,8 @@ def _receive_reset(block: Block, seq: int, now: int) -> None:
         if not block.common.policy.reset_protects_time_wait:  # RFC 1337 §3
             finish(block, 0, now)
         return
-    reset_by_peer(block, now)
+    # as Linux: who had been told the end already is told that the pipe is broken
+    reset_by_peer(block, now, BROKEN if block.state == CLOSE_WAIT else RESET)
 
 
 def _paws_rejects(block: Block, now: int) -> bool:
@@ -259,10 +262,12 @@ def receive_text(block: Block, seq: int, payload: bytes, fin: bool, now: int) ->
             touch(block)
         payload = payload[behind:]
         seq = rcv_nxt
-    if block.orphan and payload and block.state in (FIN_WAIT_1, FIN_WAIT_2):
+    if payload and (block.orphan or block.rcv_shut) and block.state in (FIN_WAIT_1, FIN_WAIT_2):
         # RFC 9293 §3.6.1 SHLD-3: nobody will ever read it
         block.common.counters.count("data for nobody")
         abort(block, now)
+        if not block.orphan:
+            block.error = RESET  # as Linux: who only shut both ways is told
         return
     room = (block.rcv_adv - seq) & MASK
     if room >= HALF:
