@@ -32,7 +32,7 @@ from trunkline.transport.tcp.policy import (
     policy_named,
     rfc_policy,
 )
-from trunkline.wire.tcp import ABSENT, TcpOptions
+from trunkline.wire.tcp import ABSENT, Tcp, TcpOptions
 
 FAMILIES = pytest.mark.parametrize("v6", [False, True])
 
@@ -292,7 +292,7 @@ def test_mss_follows_path_and_peer(v6: bool) -> None:
     bench.inject(Seg(SYN | ACK, 0, 1, options=TcpOptions(9000)))
     bench.out()
     connection.send(b"x" * 3000, bench.world.now)
-    assert [len(out.data) for out in bench.out()][0] == 1300 - (60 if v6 else 40)
+    assert len(bench.out()[0].data) == 1300 - (60 if v6 else 40)
 
 
 def test_absurd_mss_is_not_obeyed() -> None:
@@ -317,10 +317,11 @@ def test_mss_option_only_on_syn() -> None:
     syns = 0
     for _, _, packet in world.seen:
         header = packet.upper
-        assert header is not None
-        options = header.options  # type: ignore[attr-defined]
-        if header.flags & SYN:  # type: ignore[attr-defined]
+        assert isinstance(header, Tcp)
+        options = header.options
+        if header.flags & SYN:
             syns += 1
+            assert options is not None
             assert options.mss == 1460
         elif options is not None:
             assert (options.mss, options.window_scale) == (ABSENT, ABSENT)
