@@ -104,5 +104,6 @@ class TransportLayer:
             ("icmpv6 echo", self.echo6.statistics()),
         ):
             for key, count in part.items():
-                counts[f"{name}: {key}"] = count
+                # a reason for a drop has its protocol's name already: traces show it alone
+                counts[key if key.startswith(name) else f"{name}: {key}"] = count
         return counts
