@@ -118,6 +118,7 @@ class Internet(Control):
         counts["forwarded"] = self.forwarded
         counts["routes"] = self.routes.count
         counts["path MTUs"] = len(self.path_mtus)
+        counts["paths known"] = len(self._paths)
         counts["sources known"] = len(self._sources)
         counts["destinations known"] = len(self._ways)
         reassembler = self._reassembler
@@ -263,6 +264,7 @@ class Internet(Control):
 
     def _reassemble(self, nic: Nic, packet: Packet, ip: IpHeader, now: int) -> Packet | None:
         """Keep a fragment; the whole datagram once all are there."""
+        self.counters.count("fragments: received")
         if packet.damage:
             self.drop(packet, "internet: damaged: " + DAMAGE_NAMES[packet.damage], now)
             return None

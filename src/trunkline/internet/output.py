@@ -17,6 +17,7 @@ from trunkline.base.addresses import (
     ALL_ROUTERS6,
     ANY4,
     ANY6,
+    BROADCAST4,
     LOOPBACK4,
     LOOPBACK6,
     Prefix,
@@ -335,7 +336,8 @@ class Output(TimerOwner):
             path.result = NO_ROUTE
             return
         path.nic = nic
-        path.next_hop = path.dst
+        # RFC 1122 §3.3.6 MUST, IP4-036: whatever its form, a broadcast goes in a link broadcast
+        path.next_hop = BROADCAST4 if path.kind == BROADCAST_PATH else path.dst
         path.mtu = nic.mtu
         chosen = self._choose(path.dst, path.dst, nic, b"")
         if not chosen:
