@@ -116,7 +116,9 @@ def test_a_program_that_waits_for_ever(tmp_path: Path) -> None:
         (["run"], "run: Missing argument 'LAB.toml' (trunkline run --help)"),
         (["run", "lab.toml", "--until", "30"], "run: Invalid value for --until: '30' is not a duration such as 20ms, 1.5s or 2min (trunkline run --help)"),
         (["run", "lab.toml", "--realtime"], "run: --realtime is not in this version; time here is virtual (trunkline run --help)"),
-        (["run", "lab.toml", "--pcap-at", "eve"], 'no machine "eve" here; did you mean "bob"?'),
+        (["run", "lab.toml", "--pcap", "x.pcapng", "--pcap-at", "eve"], 'no machine "eve" here; known here: alice, bob'),
+        (["run", "lab.toml", "--pcap-at", "bob"], "run: --pcap-at says where to capture; --pcap FILE is missing (trunkline run --help)"),
+        (["run", "lab.toml", "--pcap", "no/x.pcapng"], "no/x.pcapng: cannot be written: No such file or directory"),
         (["python"], "python: found nothing, expected a script, -m MODULE or -c CODE after python (trunkline python --help)"),
     ],
 )  # fmt: skip

@@ -159,6 +159,19 @@ def test_a_run_ends_at_its_time() -> None:
         assert call.result is None
 
 
+def test_a_run_without_programs_lasts_until_its_time() -> None:
+    with Internet() as net:
+        alice, bob = net.host("alice"), net.host("bob")
+        cable = net.link(alice, bob)
+        bob.start(serve, service=True)
+        net.at("5s", cable.down)
+        net.run(until="10s")
+        assert net.now == 10
+        assert not cable.cable.forward.up
+        net.run()
+        assert net.now == 10
+
+
 LAB = """
 [network]
 seed = 3
@@ -208,9 +221,9 @@ def test_a_world_from_a_lab() -> None:
         (lambda net: net.link("alice", "alice"), "a link joins two machines, and alice is one"),
         (lambda net: net.link("alice", "bob", dealy="1s"), 'link alice-bob: unknown impairment "dealy"; did you mean "delay"?'),
         (lambda net: net.link("alice", "bob", delay="20"), "link alice-bob: delay: '20' is not a duration such as 20ms, 1.5s or 2min"),
-        (lambda net: net.link("alice", "bob", reorder="1%"), "link alice-bob: reorder needs a delay: a reordered packet overtakes by skipping it"),
+        (lambda net: net.link("alice", "bob", reorder="1%"), "link alice-bob-2: reorder needs a delay: a reordered packet overtakes by skipping it"),
         (lambda net: net.link("alice", "bob", to={"eve": {"loss": "1%"}}), 'link alice-bob: "eve" is not an end of it; known here: alice, bob'),
-        (lambda net: net.link("alice", "bob", mtu=576), "link alice-bob: an MTU of 576, expected 1280 (which IPv6 needs) to 65535"),
+        (lambda net: net.link("alice", "bob", mtu=576), "link alice-bob-2: an MTU of 576, expected 1280 (which IPv6 needs) to 65535"),
         (lambda net: net.link("alice", "bob:eth0"), '"bob:eth0" has a cable already, and a NIC takes one'),
         (lambda net: net.link("s", "t"), "s and t are joined already: frames would go round in a loop of switches for ever; make one of them a router"),
         (lambda net: net.links[0].set(los="1%"), 'link alice-bob: unknown impairment "los"; did you mean "loss"?'),
@@ -227,3 +240,20 @@ def test_mistakes_are_one_line(deed: object, line: str) -> None:
         with pytest.raises(TopologyError) as caught:
             deed(net)  # type: ignore[operator]
         assert str(caught.value) == line
+
+
+def test_tables_of_a_host() -> None:
+    with Internet() as net:
+        line_of_routers(net)
+        alice, bob = net.machines["alice"], net.machines["bob"]
+        bob.start(serve, service=True)
+        alice.start(dial, "bob", socket.AF_INET)
+        net.run()
+        tables = alice.tables()
+        assert ["eth0", "10.0.1.1/24", "1500", "up"] in tables["addresses"].rows
+        assert ["default", "10.0.1.2", "eth0", "0"] in tables["routes"].rows
+        router = next(row for row in tables["neighbours"].rows if row[0] == "10.0.1.2")
+        assert router[1].startswith("02:00:")
+        listening = bob.tables()["connections"].rows
+        assert ["tcp", "0", "0", "[::]:7", "*", "LISTEN"] in listening
+        assert all(len(row) == len(found.head) for found in tables.values() for row in found.rows)

@@ -157,7 +157,10 @@ def command(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         words.complain(_one_line(error))
         return 2
-    except (LabError, TopologyError) as error:
+    except LabError as error:
+        words.tell(str(error))
+        return 2
+    except TopologyError as error:
         words.complain(str(error))
         return 2
     except (click.Abort, KeyboardInterrupt):
@@ -172,7 +175,9 @@ def command(arguments: Sequence[str]) -> int:
 def _one_line(error: click.ClickException) -> str:
     """What click has to say, with where help is."""
     text = error.format_message().rstrip(".").replace("\n", " ")
-    context = getattr(error, "ctx", None)
+    if not isinstance(error, click.UsageError):
+        return text
+    context = error.ctx
     if context is not None and context.info_name != "trunkline":
         return f"{context.info_name}: {text} (trunkline {context.info_name} --help)"
     return f"{text} (trunkline --help)"

@@ -49,15 +49,16 @@ def run_description(description: Description, until: int | None, options: dict[s
         views.open(net)
         verdict, status = _go(net, until)
         wall = monotonic() - began
+        running = [p.name for p in net.world.programs if not p.done and not p.service]
     views.show()
     sys.stdout.flush()
     for line in summary(net, drops, wall):
         words.tell(line)
     views.tell()
     failed = _failures(net)
-    for program in net.world.programs:
-        if not program.done and not program.service and not verdict:
-            words.tell(f"{program.name} was still running at {clock_text(net.loop.now)} s")
+    if not verdict:
+        for name in running:
+            words.tell(f"{name} was still running at {clock_text(net.loop.now)} s")
     for program in failed:
         words.complain(_failure(program))
     if verdict:

@@ -26,7 +26,8 @@ class Handler(BaseHTTPRequestHandler):
         """A page, or as many octets as are asked for."""
         _, _, count = self.path.partition("/octets/")
         if self.path == "/":
-            text = f"This is {socket.gethostname()}. You are {self.client_address[0]}.\n"
+            caller = self.client_address[0].removeprefix("::ffff:")  # RFC 4291 §2.5.5.2
+            text = f"This is {socket.gethostname()}. You are {caller}.\n"
             self._answer(text.encode(), "text/plain; charset=utf-8")
         elif count.isascii() and count.isdigit():
             self._octets(int(count))

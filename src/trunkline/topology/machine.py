@@ -15,6 +15,7 @@ from trunkline.system.system import System
 from trunkline.topology.commands import command_mistake, split_command
 from trunkline.topology.description import HOST, ROUTER, SWITCH, Address
 from trunkline.topology.mistakes import TopologyError
+from trunkline.topology.tables import Rows, tables
 
 if TYPE_CHECKING:
     from trunkline.topology.internet import Internet
@@ -134,6 +135,11 @@ class HostMachine(Machine):
     def nics(self) -> list[Nic]:
         """Its NICs but the loopback."""
         return [nic for nic in self.host.nics if nic.kind != LOOPBACK]
+
+    def tables(self) -> dict[str, Rows]:
+        """Its addresses, routes, neighbours and connections as rows of text, as `ip` and `ss` show them."""
+        self.net.settle()
+        return tables(self.host)
 
     def statistics(self) -> dict[str, int]:
         """What every floor counted."""
