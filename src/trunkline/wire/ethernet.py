@@ -19,7 +19,7 @@ _LAYOUT: Final = Struct(">6s6sH")
 
 @final
 class Ethernet:
-    """An Ethernet II header; addresses are 6 octets."""
+    """An Ethernet II header; addresses are 6 octets. Packets share headers: replace one, never change it."""
 
     __slots__ = ("dst", "ethertype", "src")
 
