@@ -376,7 +376,7 @@ def test_v6only_is_settled_by_binding(place: Place, kind: str) -> object:
 
 @two_worlds("ipv4", "ipv6")
 def test_options_of_a_connection(place: Place) -> object:
-    near, far = place.pair()
+    near, _far = place.pair()
     state = near.getsockopt(TCP, socket.TCP_INFO, 104)
     return {
         "length of tcp_info": len(state),

@@ -304,7 +304,7 @@ def test_default_events(place: Place) -> object:
 
 @two_worlds("ipv4", "ipv6")
 def test_closed_socket_leaves_the_epoll(place: Place) -> object:
-    near, far = place.pair()
+    near, _far = place.pair()
     epoll = epoll_of(place, near)
     seen = [now(epoll)]
     near.close()
