@@ -13,6 +13,7 @@ from tests.transport.tcp.harness import (
     Out,
     S,
     Seg,
+    Watcher,
     Weather,
     World,
     opened,
@@ -425,6 +426,22 @@ def test_cubic_shrinks_to_seven_tenths() -> None:
     bench.inject(Seg(ACK, 1, 1, options=block(bench, (1001, 5001))))
     stats = connection.statistics()
     assert (stats["ssthresh"], stats["cwnd"]) == (7000, 7000)
+
+
+def test_trouble_is_told() -> None:
+    """SHLD-9, SHLD-10, MUST-20: from the fourth timeout on the program can know, and hears of it."""
+    bench = Bench()
+    connection = bench.called(PLAIN)
+    connection.send(b"x", bench.world.now)
+    watcher = connection.endpoint
+    assert isinstance(watcher, Watcher)
+    before = watcher.told
+    bench.after(2 * S)
+    assert (connection.troubled(), watcher.told) == (False, before)
+    bench.after(2 * S)
+    assert (connection.troubled(), watcher.told) == (True, before + 1)
+    bench.inject(Seg(ACK, 1, 2))
+    assert not connection.troubled()
 
 
 def test_giving_up() -> None:

@@ -24,6 +24,7 @@ from trunkline.transport.tcp.block import (
     Block,
     arm_life,
     arm_sent,
+    tell,
     touch,
 )
 from trunkline.transport.tcp.closing import abort, finish
@@ -106,6 +107,7 @@ def _retransmit(block: Block, now: int) -> None:
     # R1: RFC 9293 §3.8.3 MUST-20
     if block.backoff == policy.retries1:
         _another_route(block)
+        tell(block)  # SHLD-9: `Connection.troubled` says so
     on_timeout(block, now)
     # RFC 6298 §5.5 MUST CC-030
     block.backoff += 1

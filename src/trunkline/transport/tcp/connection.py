@@ -168,6 +168,10 @@ class Connection(Block):
         """Whether this side has ended its sending."""
         return self.fin_pending or self.fin_sent or self.state == CLOSED
 
+    def troubled(self) -> bool:
+        """Whether more than R1 timeouts have passed without an answer. RFC 9293 §3.8.3 SHLD-9."""
+        return self.backoff > self.common.policy.retries1
+
     def take_error(self) -> int:
         """SO_ERROR: the result code pending, which is cleared; soft errors too."""
         # RFC 9293 §3.9.1.8 MUST-47

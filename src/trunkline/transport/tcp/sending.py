@@ -202,6 +202,21 @@ def update_mss(block: Block) -> None:
         block.congestion.on_mss(mss)
 
 
+def full_size(block: Block) -> int:
+    """Octets of data in a full segment just now: SACK blocks that ride along take their part."""
+    # RFC 9293 §3.7.1 MUST-16; RFC 6691 §4: options that vary are taken off segment by segment
+    assembly = block.assembly
+    if assembly is None and block.dsack_left < 0 or not block.sack_ok:
+        return block.mss
+    count = 0 if assembly is None else len(assembly.recent)
+    if block.dsack_left >= 0:
+        count += 1
+    limit = 3 if block.ts_ok else 4
+    if count > limit:
+        count = limit
+    return block.mss - 4 - 8 * count if count else block.mss
+
+
 def path_narrowed(block: Block) -> None:
     """The path's MTU fell: what was too big goes out again in smaller pieces, and nobody is blamed."""
     before = block.mss
@@ -274,7 +289,7 @@ def resend_record(block: Block, at: int, now: int) -> bool:
     window = (block.snd_una + block.snd_wnd - record.seq) & MASK
     if window >= HALF:
         window = 0
-    limit = block.mss
+    limit = full_size(block)
     if window < size and at != board.head:
         return False
     if size > limit:
@@ -303,7 +318,7 @@ def _send_new(block: Block, now: int) -> None:
     queue = block.unsent
     board = block.scoreboard
     congestion = block.congestion
-    mss = block.mss
+    mss = full_size(block)
     under_way = (block.snd_nxt - block.snd_una) & MASK
     if under_way == 0 and now - block.last_sent_at > block.rto and block.last_sent_at:
         _after_idle(block, now)
@@ -336,7 +351,7 @@ def _send_new(block: Block, now: int) -> None:
         elif size < mss and not _may_send_small(block, size):
             return
         if not _send_segment(block, size, now):
-            mss = block.mss
+            mss = full_size(block)
             if queue.octets == left:
                 return
         under_way += size
@@ -376,7 +391,7 @@ def _send_segment(block: Block, size: int, now: int) -> bool:
             flags |= FIN
             length += 1
             block.fin_sent = True
-    if size < block.mss:
+    if size < block.mss and size < full_size(block):
         block.small_end = (seq + length) & MASK
     block.scoreboard.records.append(Sent(seq, length, payload, flags, now))
     block.snd_nxt = (seq + length) & MASK

@@ -1,0 +1,181 @@
+"""The parts that have laws of their own: queue, assembly, circle of numbers, CUBIC's curve, RTT."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.transport.tcp.harness import MS, S
+from trunkline.transport.tcp.assembly import RUNS, Assembly
+from trunkline.transport.tcp.bytequeue import ByteQueue
+from trunkline.transport.tcp.congestion import INFINITE, NewReno
+from trunkline.transport.tcp.cubic import Cubic, cube_root
+from trunkline.transport.tcp.sequence import MASK, after, before, distance
+
+NUMBERS = st.integers(0, MASK)
+
+
+@given(NUMBERS, st.integers(-(1 << 31) + 1, (1 << 31) - 1))
+def test_the_circle(a: int, step: int) -> None:
+    """REC-1, RFC 9293 §3.4: comparisons modulo 2^32."""
+    b = (a + step) & MASK
+    assert distance(b, a) == step
+    assert before(a, b) == (step > 0) == after(b, a)
+    assert before(b, a) == (step < 0) == after(a, b)
+
+
+@given(st.lists(st.one_of(st.binary(max_size=20), st.integers(0, 30)), max_size=40))
+def test_queue_is_a_queue(acts: list[bytes | int]) -> None:
+    """What goes in comes out, in order, in pieces of any size."""
+    queue = ByteQueue()
+    model = b""
+    for act in acts:
+        if isinstance(act, bytes):
+            queue.append(act)
+            model += act
+        else:
+            assert queue.peek(act) == model[:act]
+            assert queue.take(act) == model[:act]
+            model = model[act:]
+        assert queue.octets == len(model)
+
+
+@given(
+    base=NUMBERS,
+    pieces=st.lists(st.tuples(st.integers(1, 200), st.integers(1, 60)), max_size=40),
+    order=st.integers(0, 1 << 30),
+)
+def test_assembly_gives_back_the_stream(
+    base: int, pieces: list[tuple[int, int]], order: int
+) -> None:
+    """SHLD-31: any overlapping pieces in any order; runs stay apart and sorted; octets are the stream's."""
+    stream = bytes(range(256)) * 2
+    assembly = Assembly()
+    held: set[int] = set()
+    for at, length in pieces:
+        assert assembly.add((base + at) & MASK, stream[at : at + length])
+        held |= set(range(at, min(at + length, len(stream))))
+        edges = [((run.left - base) & MASK, (run.right - base) & MASK) for run in assembly.runs]
+        assert edges == sorted(edges)
+        for (_, right), (left, _) in zip(edges, edges[1:], strict=False):
+            assert right < left
+        assert {n for left, right in edges for n in range(left, right)} == held
+        assert sorted(assembly.blocks(99)) == sorted(
+            (run.left, run.right) for run in assembly.runs
+        )
+        first = (at, min(at + length, len(stream)))
+        left, right = assembly.blocks(1)[0]  # CC-034: the newest first
+        assert (left - base) & MASK <= first[0] < first[1] <= (right - base) & MASK
+    # fill from the front: everything up to each hole comes out once
+    at = 0
+    got = b""
+    while at < len(stream):
+        run = assembly.take((base + at) & MASK)
+        if run is None:
+            got += stream[at : at + 1]
+            at += 1
+            continue
+        data = b"".join(run.pieces)
+        assert data == stream[at : at + len(data)]
+        assert (run.right - base) & MASK == at + len(data)
+        got += data
+        at += len(data)
+    assert got == stream
+    assert assembly.pieces == 0
+    assert assembly.recent == []
+
+
+def test_assembly_has_limits() -> None:
+    """Many tiny islands are turned away, and counted by the caller."""
+    assembly = Assembly()
+    for number in range(2 * RUNS):
+        assert assembly.add(10 * number, b"x") == (number < RUNS)
+
+
+@given(st.integers(0, 10**30))
+def test_cube_root(value: int) -> None:
+    """An integer cube root is exact."""
+    root = cube_root(value)
+    assert root**3 <= value < (root + 1) ** 3
+
+
+def test_cubic_curve() -> None:
+    """CC-060, CC-062, CC-063: W(t) = 0.4 (t - K)^3 + Wmax in segments, K = cbrt(0.3 Wmax / 0.4)."""
+    mss = 1000
+    cubic = Cubic(mss, 10 * mss, 0)
+    cubic.cwnd = 1000 * mss
+    cubic.on_loss(0, 0)
+    assert cubic.cwnd == cubic.ssthresh == 700 * mss
+    rtt = 100 * MS
+    now = 0
+    curve = []
+    while now < 20 * S:
+        cubic.on_ack(cubic.cwnd // 2, rtt, now)  # two ACKs for each window
+        now += rtt // 2
+        cubic.on_ack(cubic.cwnd // 2, rtt, now)
+        now += rtt // 2
+        curve.append((now, cubic.cwnd))
+    k = (300 / 0.4) ** (1 / 3)  # seconds
+    for when, window in curve:
+        t = when / S
+        expected = 0.4 * (t - k) ** 3 + 1000
+        if t > 1:
+            assert abs(window / mss - expected) < 0.05 * expected, (t, window, expected)
+    # fast convergence: a second loss below the old plateau lowers the plateau further
+    cubic = Cubic(mss, 10 * mss, 0)
+    cubic.cwnd = 1000 * mss
+    cubic.on_loss(0, 0)
+    cubic.cwnd = 900 * mss
+    cubic.on_loss(0, 0)
+    assert cubic.w_max == 900 * mss * 17 // 20
+
+
+def test_cubic_is_no_slower_than_reno() -> None:
+    """CC-061: on a short path the Reno-friendly region rules: 9/17 of a segment a round, later a whole one."""
+    mss = 1000
+    cubic = Cubic(mss, 20 * mss, 0)
+    cubic.on_loss(0, 0)
+    start = cubic.cwnd
+    rtt = 2 * MS
+    now = 0
+    rounds = 0
+    while cubic.cwnd < 20 * mss:
+        cubic.on_ack(cubic.cwnd, rtt, now)
+        now += rtt
+        rounds += 1
+    assert 0.7 * 9 / 17 < (20 * mss - start) / mss / rounds < 1.3 * 9 / 17
+    rounds = 0
+    while cubic.cwnd < 30 * mss:
+        cubic.on_ack(cubic.cwnd, rtt, now)
+        now += rtt
+        rounds += 1
+    assert 0.8 < 10 / rounds < 1.3
+
+
+def test_cubic_does_not_count_idle_time() -> None:
+    """CC-064: after an hour without a filled window it goes on where it was."""
+    mss = 1000
+    for pause in (0, 3600 * S):
+        cubic = Cubic(mss, 10 * mss, 0)
+        cubic.cwnd = 1000 * mss
+        cubic.on_loss(0, 0)
+        now = 0
+        for _ in range(20):
+            cubic.on_ack(cubic.cwnd, 100 * MS, now)
+            now += 100 * MS
+        before_pause = cubic.cwnd
+        now += pause
+        cubic.on_ack(cubic.cwnd, 100 * MS, now)
+        assert cubic.cwnd - before_pause < 20 * mss
+
+
+def test_slow_start_stops_at_ssthresh() -> None:
+    """CC-001, CC-004: what is left over of an ACK counts for avoidance."""
+    reno = NewReno(1000, 10_000, 0)
+    assert reno.ssthresh == INFINITE
+    reno.ssthresh = 12_000
+    reno.on_ack(5000, 1, 1)
+    assert reno.cwnd == 12_000
+    for _ in range(9):
+        reno.on_ack(1000, 1, 1)
+    assert reno.cwnd == 13_000
