@@ -342,7 +342,7 @@ def test_the_limit_on_strands_has_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
     with world:
         world.start(alice, sleep, (1,))
         world.start(alice, sleep, (1,))
-        with pytest.raises(RuntimeError, match="can't start new thread.*STRAND_LIMIT"):
+        with pytest.raises(RuntimeError, match=r"can't start new thread.*STRAND_LIMIT"):
             world.start(alice, sleep, (1,))
 
 

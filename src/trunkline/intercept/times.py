@@ -96,7 +96,10 @@ def sleep(real: Real, seconds: Any) -> Any:
     if STRANDS.get(get_ident()) is None:
         return real(seconds)
     if not isinstance(seconds, (int, float)):
-        seconds = seconds.__index__() if hasattr(seconds, "__index__") else float(seconds)
+        if not hasattr(seconds, "__index__"):
+            kind = type(seconds).__name__
+            raise TypeError(f"'{kind}' object cannot be interpreted as an integer")
+        seconds = seconds.__index__()
     if isnan(seconds):
         raise ValueError("Invalid value NaN (not a number)")
     if seconds < 0:

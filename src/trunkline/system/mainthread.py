@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from trunkline.system import real
+from trunkline.system.locks import Lock
 
 
 class MainThread(threading.Thread):
@@ -28,6 +29,9 @@ class MainThread(threading.Thread):
             thread._set_native_id()
         if hasattr(threading, "_make_thread_handle"):  # 3.13
             thread._handle = threading._make_thread_handle(thread._ident)
+        else:
+            thread._tstate_lock = Lock()
+            thread._tstate_lock.acquire()
         thread._daemonic = False  # what threads started from here inherit
         active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
         self.before = active.get(real.get_ident())
@@ -44,4 +48,5 @@ class MainThread(threading.Thread):
         if hasattr(thread, "_handle"):
             thread._handle._set_done()
         else:
-            thread._is_stopped = True
+            thread._tstate_lock.release()
+            thread._stop()

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from trunkline.sockets.create import create
 from trunkline.sockets.errors import failure
+from trunkline.system.descriptors import SocketDescription
 from trunkline.system.names import Names
 from trunkline.system.randomness import Randomness
 from trunkline.system.strands import HOST
@@ -45,7 +47,10 @@ class System:
 
     def open_socket(self, family: int, kind: int, protocol: int) -> int:
         """A new socket's descriptor. Raises OSError as socket(2)."""
-        raise failure("EAFNOSUPPORT")
+        if self.host is None:
+            raise failure("EAFNOSUPPORT")
+        socket = create(self.host.transport, family, kind, protocol)
+        return self.world.descriptors.open(SocketDescription(self.world.loop, socket))
 
     @contextmanager
     def here(self) -> Iterator[System]:
