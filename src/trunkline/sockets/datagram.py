@@ -115,10 +115,7 @@ class DatagramSocket(Socket):
 
     def getsockname(self) -> Address:
         # RFC 1122 §4.1.3.5 SHOULD, UDP-013: with the address that connect settled
-        end = self.end
-        return self.shown(
-            end.local if self.bound_port or end.remote else b"", self.bound_port, self.nic
-        )
+        return self.shown(self.end.local, self.bound_port, self.nic)
 
     def getpeername(self) -> Address:
         end = self.end
@@ -134,9 +131,9 @@ class DatagramSocket(Socket):
         if address is None:
             self._disconnect()
             return True
-        remote, nic = self.destination(address)
         if not self.bound_port:
             self._autobind()
+        remote, nic = self.destination(address)
         end = self.end
         local = self.bound if self.fixed_address and not is_multicast(self.bound) else b""
         if local and len(local) != len(remote):
@@ -154,7 +151,6 @@ class DatagramSocket(Socket):
         end.path = path
         end.remote = path.dst
         end.remote_port = address[1] if self.protocol == IPPROTO_UDP else 0
-        end.error = 0
         if not self.fixed_address:
             end.local = path.src
             if self.claim is not None:
@@ -225,28 +221,28 @@ class DatagramSocket(Socket):
             message.traffic_class = datagram.traffic_class
 
     def send(self, data: bytes, flags: int, now: int) -> int:
+        if not self.bound_port:
+            self._autobind()
         if len(data) > PAYLOAD_LIMIT:
             raise failure("EMSGSIZE")
-        if flags & MSG_OOB:
+        if flags & MSG_OOB and self.family == AF_INET:
             raise failure("EOPNOTSUPP")
         end = self.end
         path = end.path
         if path is None:
-            if self.write_shut:
-                raise failure("EPIPE")
             raise failure("EDESTADDRREQ")
         return self._send(path, end.remote_port, data, now)
 
     def send_to(self, data: bytes, flags: int, address: Address, now: int) -> int:
-        if len(data) > PAYLOAD_LIMIT:
-            raise failure("EMSGSIZE")
-        if flags & MSG_OOB:
-            raise failure("EOPNOTSUPP")
-        remote, nic = self.destination(address)
-        if not address[1] and self.protocol == IPPROTO_UDP:
-            raise failure("EINVAL")
         if not self.bound_port:
             self._autobind()
+        if len(data) > PAYLOAD_LIMIT:
+            raise failure("EMSGSIZE")
+        if flags & MSG_OOB and self.family == AF_INET:
+            raise failure("EOPNOTSUPP")
+        if not address[1] and self.protocol == IPPROTO_UDP:
+            raise failure("EINVAL")
+        remote, nic = self.destination(address)
         path = self.layer.path_for(self.end, remote, nic, b"", now)
         return self._send(path, address[1], data, now)
 
@@ -303,6 +299,8 @@ class DatagramSocket(Socket):
         end.nic = self.nic
         end.v6only = self.v6only
         end.broadcast = self.broadcast
+        end.multicast_all = self.multicast_all
+        end.multicast_loop = self.multicast_loop
         end.checksummed = not self.no_check
         claim = self.claim
         if claim is not None:

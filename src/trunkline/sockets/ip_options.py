@@ -21,6 +21,7 @@ from trunkline.transport.tcp.block import CLOSED
 
 IP_TOS: Final = 1
 IP_TTL: Final = 2
+IP_HDRINCL: Final = 3
 IP_MTU_DISCOVER: Final = 10
 IP_MTU: Final = 14
 IP_MULTICAST_IF: Final = 32
@@ -44,8 +45,21 @@ IPV6_MULTICAST_ALL: Final = 29
 IPV6_TCLASS: Final = 67
 IPV6_ADDR_PREFERENCES: Final = 72
 
+_NUMBERS6: Final = (
+    IPV6_UNICAST_HOPS,
+    IPV6_MULTICAST_IF,
+    IPV6_MULTICAST_HOPS,
+    IPV6_MULTICAST_LOOP,
+    IPV6_MTU_DISCOVER,
+    IPV6_MTU,
+    IPV6_V6ONLY,
+    IPV6_MULTICAST_ALL,
+    IPV6_TCLASS,
+)
+
 HOPS_DEFAULT: Final = 64
 ECN_BITS: Final = 3
+IPV6_MTU_FLOOR: Final = 1280
 PMTU_LIMIT: Final = 5  # the largest IP_PMTUDISC_ value
 
 
@@ -65,10 +79,10 @@ def get_ip(socket: Socket, option: int) -> bytes | None:
     elif option == IP_MULTICAST_TTL:
         value = _end(socket).end.multicast_hops if _is_datagram(socket) else 1
     elif option == IP_MULTICAST_LOOP:
-        value = int(_end(socket).end.multicast_loop) if _is_datagram(socket) else 1
+        value = int(socket.multicast_loop)
     elif option == IP_MULTICAST_ALL:
-        value = int(_end(socket).end.multicast_all) if _is_datagram(socket) else 1
-    elif option == IP_UNICAST_IF:
+        value = int(socket.multicast_all)
+    elif option in (IP_UNICAST_IF, IP_HDRINCL):
         value = 0
     else:
         return None
@@ -88,7 +102,7 @@ def set_ip(socket: Socket, option: int, value: bytes, now: int) -> bool:
     if option == IP_MULTICAST_IF:
         _set_multicast_if4(socket, value)
         return True
-    if option == IP_MTU:
+    if option in (IP_MTU, IP_HDRINCL):
         raise failure("ENOPROTOOPT")
     if option == IP_UNICAST_IF:
         raise failure("EADDRNOTAVAIL")
@@ -119,13 +133,11 @@ def set_ip(socket: Socket, option: int, value: bytes, now: int) -> bool:
     elif option == IP_MULTICAST_LOOP:
         if not value:
             raise failure("EINVAL")
-        if isinstance(socket, DatagramSocket):
-            socket.end.multicast_loop = number != 0
+        socket.multicast_loop = number != 0
     elif option == IP_MULTICAST_ALL:
         if not value or number not in (0, 1):
             raise failure("EINVAL")
-        if isinstance(socket, DatagramSocket):
-            socket.end.multicast_all = number != 0
+        socket.multicast_all = number != 0
     else:
         return False
     return True
@@ -142,7 +154,7 @@ def get_ipv6(socket: Socket, option: int) -> bytes | None:
     elif option == IPV6_MULTICAST_HOPS:
         value = _end(socket).end.multicast_hops if _is_datagram(socket) else 1
     elif option == IPV6_MULTICAST_LOOP:
-        value = int(_end(socket).end.multicast_loop) if _is_datagram(socket) else 1
+        value = int(socket.multicast_loop)
     elif option == IPV6_MTU_DISCOVER:
         value = socket.pmtu6
     elif option == IPV6_MTU:
@@ -150,7 +162,7 @@ def get_ipv6(socket: Socket, option: int) -> bytes | None:
     elif option == IPV6_V6ONLY:
         value = int(socket.v6only)
     elif option == IPV6_MULTICAST_ALL:
-        value = int(_end(socket).end.multicast_all) if _is_datagram(socket) else 1
+        value = int(socket.multicast_all)
     elif option == IPV6_TCLASS:
         value = _traffic_class(socket)
     else:
@@ -163,6 +175,10 @@ def set_ipv6(socket: Socket, option: int, value: bytes, now: int) -> bool:
     if option in (IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP):
         _set_membership6(socket, option == IPV6_JOIN_GROUP, value, now)
         return True
+    if option in (IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS) and socket.type == SOCK_STREAM:
+        raise failure("ENOPROTOOPT")
+    if option not in _NUMBERS6:
+        return False
     if len(value) < 4:
         raise failure("EINVAL")
     number = int.from_bytes(value[:4], sys.byteorder, signed=True)
@@ -171,20 +187,15 @@ def set_ipv6(socket: Socket, option: int, value: bytes, now: int) -> bool:
             raise failure("EINVAL")
         _set_hops(socket, number)
     elif option == IPV6_MULTICAST_IF:
-        if socket.type == SOCK_STREAM:
-            raise failure("ENOPROTOOPT")
         _end(socket).end.multicast_nic = socket.nic_of(number) if number else None
     elif option == IPV6_MULTICAST_HOPS:
-        if socket.type == SOCK_STREAM:
-            raise failure("ENOPROTOOPT")
         if not -1 <= number <= 255:
             raise failure("EINVAL")
         _end(socket).end.multicast_hops = 1 if number == -1 else number
     elif option == IPV6_MULTICAST_LOOP:
         if number not in (0, 1):
             raise failure("EINVAL")
-        if isinstance(socket, DatagramSocket):
-            socket.end.multicast_loop = number != 0
+        socket.multicast_loop = number != 0
     elif option == IPV6_MTU_DISCOVER:
         if not 0 <= number <= PMTU_LIMIT:
             raise failure("EINVAL")
@@ -192,22 +203,18 @@ def set_ipv6(socket: Socket, option: int, value: bytes, now: int) -> bool:
         if isinstance(socket, DatagramSocket):
             socket.end.pmtu = number
     elif option == IPV6_MTU:
-        raise failure("EINVAL")
+        if number and number < IPV6_MTU_FLOOR:
+            raise failure("EINVAL")
     elif option == IPV6_V6ONLY:
         if socket.claim is not None or _connected(socket):
             raise failure("EINVAL")
         socket.v6only = number != 0
     elif option == IPV6_MULTICAST_ALL:
-        if number not in (0, 1):
-            raise failure("EINVAL")
-        if isinstance(socket, DatagramSocket):
-            socket.end.multicast_all = number != 0
+        socket.multicast_all = number != 0
     elif option == IPV6_TCLASS:
         if not -1 <= number <= 255:
             raise failure("EINVAL")
         _set_traffic_class(socket, max(number, 0))
-    else:
-        return False
     return True
 
 

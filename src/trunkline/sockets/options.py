@@ -102,7 +102,7 @@ PLAIN: Final = {
     SOL_SOCKET: {
         1: _flag(),  # SO_DEBUG
         5: _flag(),  # SO_DONTROUTE
-        12: _number(0, 0),  # SO_PRIORITY
+        12: _number(0),  # SO_PRIORITY
         29: _flag(),  # SO_TIMESTAMP
         35: _flag(),  # SO_TIMESTAMPNS
         36: _number(0),  # SO_MARK
@@ -116,7 +116,7 @@ PLAIN: Final = {
         46: _number(0, 0),  # SO_BUSY_POLL
         47: _number(-1),  # SO_MAX_PACING_RATE
         49: _number(-1),  # SO_INCOMING_CPU
-        60: _flag(),  # SO_ZEROCOPY
+        60: _number(0, 0, 1),  # SO_ZEROCOPY
         69: _flag(),  # SO_PREFER_BUSY_POLL
     },
     IPPROTO_IP: {
@@ -134,7 +134,7 @@ PLAIN: Final = {
         21: _number(0, 0, 255),  # IP_MINTTL
         23: _flag(),  # IP_CHECKSUM
         24: _flag(),  # IP_BIND_ADDRESS_NO_PORT
-        26: _flag(),  # IP_RECVERR_RFC4884
+        26: _number(0, 0, 1),  # IP_RECVERR_RFC4884
         51: _number(0),  # IP_LOCAL_PORT_RANGE
     },
     IPPROTO_IPV6: {
@@ -146,7 +146,7 @@ PLAIN: Final = {
         11: _flag(),  # IPV6_FLOWINFO
         25: _flag(),  # IPV6_RECVERR
         30: _flag(),  # IPV6_ROUTER_ALERT_ISOLATE
-        31: _flag(),  # IPV6_RECVERR_RFC4884
+        31: _number(0, 0, 1),  # IPV6_RECVERR_RFC4884
         33: _flag(),  # IPV6_FLOWINFO_SEND
         49: _flag(),  # IPV6_RECVPKTINFO
         51: _flag(),  # IPV6_RECVHOPLIMIT
@@ -165,17 +165,16 @@ PLAIN: Final = {
     },
     IPPROTO_TCP: {
         7: _number(6, 1, 127),  # TCP_SYNCNT
-        8: _number(60),  # TCP_LINGER2
         9: _number(0),  # TCP_DEFER_ACCEPT
-        16: _flag(),  # TCP_THIN_LINEAR_TIMEOUTS
+        16: _number(0, 0, 1),  # TCP_THIN_LINEAR_TIMEOUTS
         19: _number(0, 0, 1),  # TCP_REPAIR
         23: _number(0, 0),  # TCP_FASTOPEN
         25: _number(0),  # TCP_NOTSENT_LOWAT
-        27: _flag(),  # TCP_SAVE_SYN
-        30: _flag(),  # TCP_FASTOPEN_CONNECT
-        34: _flag(),  # TCP_FASTOPEN_NO_COOKIE
-        36: _number(0),  # TCP_INQ
-        37: _number(0),  # TCP_TX_DELAY
+        27: _number(0, 0, 2),  # TCP_SAVE_SYN
+        30: _number(0, 0, 1),  # TCP_FASTOPEN_CONNECT
+        34: _number(0, 0, 1),  # TCP_FASTOPEN_NO_COOKIE
+        36: _number(0, 0, 1),  # TCP_INQ
+        37: _number(0, 0),  # TCP_TX_DELAY
     },
     IPPROTO_UDP: {
         1: _flag(),  # UDP_CORK
@@ -185,6 +184,9 @@ PLAIN: Final = {
         104: _flag(),  # UDP_GRO
     },
 }
+
+_NEEDS_AN_OCTET: Final = (15, 19, 21)  # IP_FREEBIND, IP_TRANSPARENT, IP_MINTTL
+_NEEDS_NONE: Final = (62, 70, 77)  # IPV6_DONTFRAG, IPV6_AUTOFLOWLABEL, IPV6_RECVFRAGSIZE
 
 
 def get_option(socket: Socket, level: int, option: int, size: int, now: int) -> bytes:
@@ -208,6 +210,8 @@ def get_option(socket: Socket, level: int, option: int, size: int, now: int) -> 
         raise failure("ENOPROTOOPT" if socket.family == AF_INET6 else "EOPNOTSUPP")
     if octets is None:
         octets = integer(_get_plain(socket, level, option))
+    if level == IPPROTO_IP and size < 4 and int.from_bytes(octets, sys.byteorder) < 256:
+        return octets[:1] if size else b""  # as do_ip_getsockopt: it fits into one octet
     return octets[:size]
 
 
@@ -250,14 +254,16 @@ def _get_plain(socket: Socket, level: int, option: int) -> int:
 
 def _set_plain(socket: Socket, level: int, option: int, value: bytes) -> None:
     plain = PLAIN[level].get(option)
-    if plain is None:
-        raise failure("ENOPROTOOPT")
     if len(value) >= 4:
         number = int.from_bytes(value[:4], sys.byteorder, signed=True)
-    elif level == IPPROTO_IP and value:
-        number = value[0]
+    elif level == IPPROTO_IP and (value or option not in _NEEDS_AN_OCTET):
+        number = value[0] if value else 0
+    elif level == IPPROTO_IPV6 and (plain is None or option in _NEEDS_NONE):
+        number = 0
     else:
         raise failure("EINVAL")
+    if plain is None:
+        raise failure("ENOPROTOOPT")
     if not plain.low <= number <= plain.high:
         raise failure("EINVAL")
     if socket.plain is None:
@@ -309,7 +315,7 @@ def _get_socket(socket: Socket, option: int) -> bytes | None:
     elif option == SO_PEERCRED:
         return integer(0) + integer(-1) + integer(-1)
     elif option == SO_LINGER:
-        return integer(int(socket.linger >= 0)) + integer(max(socket.linger, 0) // SECOND)
+        return integer(int(socket.linger >= 0)) + integer(socket.linger_seconds)
     elif option in (SO_RCVTIMEO, SO_RCVTIMEO_NEW):
         return _timeval(socket.receive_timeout)
     elif option in (SO_SNDTIMEO, SO_SNDTIMEO_NEW):
@@ -322,13 +328,13 @@ def _get_socket(socket: Socket, option: int) -> bytes | None:
 
 
 def _set_socket(socket: Socket, option: int, value: bytes) -> bool:
-    if option in _READ_ONLY:
-        raise failure("ENOPROTOOPT")
     if option == SO_BINDTODEVICE:
         _bind_to_device(socket, value)
         return True
     if len(value) < 4:
         raise failure("EINVAL")
+    if option in _READ_ONLY:
+        raise failure("ENOPROTOOPT")
     number = int.from_bytes(value[:4], sys.byteorder, signed=True)
     if option == SO_REUSEADDR:
         socket.reuse_address = number != 0
@@ -357,8 +363,10 @@ def _set_socket(socket: Socket, option: int, value: bytes) -> bool:
     elif option == SO_LINGER:
         if len(value) < 8:
             raise failure("EINVAL")
-        seconds = int.from_bytes(value[4:8], sys.byteorder)
-        socket.linger = seconds * SECOND if number else -1
+        socket.linger = -1
+        if number:
+            socket.linger_seconds = int.from_bytes(value[4:8], sys.byteorder)
+            socket.linger = socket.linger_seconds * SECOND
     elif option in (SO_RCVTIMEO, SO_RCVTIMEO_NEW):
         socket.receive_timeout = _timeout(value)
     elif option in (SO_SNDTIMEO, SO_SNDTIMEO_NEW):

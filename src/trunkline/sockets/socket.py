@@ -55,7 +55,10 @@ class Socket(Endpoint):
         "flow",
         "keepalive",
         "linger",
+        "linger_seconds",
         "low_water",
+        "multicast_all",
+        "multicast_loop",
         "nic",
         "no_check",
         "oob_inline",
@@ -104,7 +107,10 @@ class Socket(Endpoint):
         self.keepalive = False
         self.oob_inline = False
         self.no_check = False
+        self.multicast_all = True
+        self.multicast_loop = True
         self.linger = -1  # nanoseconds, -1: off
+        self.linger_seconds = 0  # as SO_LINGER shows them, which forgets none
         self.low_water = 1  # SO_RCVLOWAT
         self.send_buffer = 0  # as SO_SNDBUF and SO_RCVBUF show them once set: doubled
         self.receive_buffer = 0
@@ -248,6 +254,7 @@ class Socket(Endpoint):
         self.keepalive = other.keepalive
         self.oob_inline = other.oob_inline
         self.linger = other.linger
+        self.linger_seconds = other.linger_seconds
         self.low_water = other.low_water
         self.send_buffer = other.send_buffer
         self.receive_buffer = other.receive_buffer

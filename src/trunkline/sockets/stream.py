@@ -58,6 +58,7 @@ class StreamSocket(Socket):
     __slots__ = (
         "connection",
         "error",
+        "linger2",
         "listener",
         "phase",
         "settings",
@@ -74,6 +75,7 @@ class StreamSocket(Socket):
         self.error = 0  # left by a connection that is no longer there
         self.slow_ack = False  # TCP_QUICKACK was set to 0
         self.window_clamp = 0
+        self.linger2 = 60  # TCP_LINGER2, seconds; kept for show
 
     # ---- readiness
 

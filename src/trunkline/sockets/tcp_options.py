@@ -16,6 +16,7 @@ TCP_CORK: Final = 3
 TCP_KEEPIDLE: Final = 4
 TCP_KEEPINTVL: Final = 5
 TCP_KEEPCNT: Final = 6
+TCP_LINGER2: Final = 8
 TCP_WINDOW_CLAMP: Final = 10
 TCP_INFO: Final = 11
 TCP_QUICKACK: Final = 12
@@ -27,6 +28,8 @@ MSS_DEFAULT: Final = 536  # what Linux shows before there is a connection
 MSS_RANGE: Final = (88, 32767)
 KEEP_LIMIT: Final = 32767  # seconds
 COUNT_LIMIT: Final = 127
+LINGER2_LIMIT: Final = 120
+LINGER2_DEFAULT: Final = 60
 CLAMP_FLOOR: Final = 1152
 NAME_LENGTH: Final = 16  # of a congestion control, in octets
 INFO_LENGTH: Final = 104  # of the fields of struct tcp_info that are filled in
@@ -56,6 +59,8 @@ def get_tcp(socket: StreamSocket, option: int, now: int) -> bytes | None:
         value = settings.keep_interval // SECOND
     elif option == TCP_KEEPCNT:
         value = settings.keep_count
+    elif option == TCP_LINGER2:
+        value = socket.linger2
     elif option == TCP_WINDOW_CLAMP:
         value = socket.window_clamp
     elif option == TCP_INFO:
@@ -106,6 +111,10 @@ def set_tcp(socket: StreamSocket, option: int, value: bytes) -> bool:
         settings.keep_interval = _within(number, KEEP_LIMIT) * SECOND
     elif option == TCP_KEEPCNT:
         settings.keep_count = _within(number, COUNT_LIMIT)
+    elif option == TCP_LINGER2:
+        socket.linger2 = min(number, LINGER2_LIMIT) if number else LINGER2_DEFAULT
+        if number < 0:
+            socket.linger2 = -1
     elif option == TCP_WINDOW_CLAMP:
         if not number and socket.connection is not None:
             raise failure("EINVAL")
