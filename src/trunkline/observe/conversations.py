@@ -29,6 +29,9 @@ _ECHOES: Final = (
 )
 
 
+Ends = tuple[int, tuple[bytes, int], tuple[bytes, int]]  # protocol, source, destination
+
+
 class Key(NamedTuple):
     """What tells one exchange from another: the protocol, and both ends in a fixed order."""
 
@@ -108,6 +111,7 @@ class _Sorter:
         self._latest: dict[Key, Conversation] = {}
         self._messages: dict[int, tuple[Conversation, Message]] = {}
         self._received: dict[int, list[Sighting]] = {}
+        self._cut: dict[tuple[bytes, bytes, int, int], Ends] = {}  # of datagrams in fragments
 
     def sort(self) -> list[Conversation]:
         for sighting in self._recorder.sightings:
@@ -128,7 +132,7 @@ class _Sorter:
     def _begin(self, sighting: Sighting) -> None:
         """A packet leaves its origin."""
         packet = sighting.packet
-        ends = _ends(packet)
+        ends = self._fragment_ends(packet) if _is_fragment(packet) else _ends(packet)
         if ends is None:
             return
         protocol, src, dst = ends
@@ -162,6 +166,20 @@ class _Sorter:
         conversation.messages.append(message)
         self._messages[packet.identity] = (conversation, message)
 
+    def _fragment_ends(self, packet: Packet) -> Ends | None:
+        """Those of the datagram that was cut: its first fragment has the ports."""
+        ip = packet.ip
+        assert ip is not None
+        if ip.protocol not in (TCP, UDP):
+            return None
+        key = (ip.src, ip.dst, ip.protocol, ip.identification)
+        ports = packet.payload
+        if ip.fragment_offset == 0 and len(ports) >= 4:
+            src_port = int.from_bytes(ports[0:2], "big")
+            dst_port = int.from_bytes(ports[2:4], "big")
+            self._cut[key] = (ip.protocol, (ip.src, src_port), (ip.dst, dst_port))
+        return self._cut.get(key)
+
     def _find_right(self, conversation: Conversation) -> None:
         """The node at the other end, if it never spoke: the last that a packet was addressed to."""
         for message in conversation.messages:
@@ -189,7 +207,12 @@ def _looped_back(message: Message) -> bool:
     return message.arrivals == [message.sent]
 
 
-def _ends(packet: Packet) -> tuple[int, tuple[bytes, int], tuple[bytes, int]] | None:
+def _is_fragment(packet: Packet) -> bool:
+    ip = packet.ip
+    return ip is not None and (ip.fragment_offset != 0 or ip.more_fragments)
+
+
+def _ends(packet: Packet) -> Ends | None:
     """Protocol, source and destination of what belongs to an exchange; None for all else."""
     ip = packet.ip
     upper = packet.upper

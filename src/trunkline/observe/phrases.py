@@ -89,6 +89,11 @@ class Phrases:
             rung.words = preview(message.packet.payload)
         elif isinstance(upper, Icmp):
             self._icmp(rung, upper, message)
+        elif message.packet.ip is not None:
+            offset, size = message.packet.ip.fragment_offset, len(message.packet.payload)
+            rung.fresh = size - (8 if offset == 0 else 0)
+            rung.label = f"fragment, octets {offset}-{offset + size - 1}"
+            rung.words = "a piece of a datagram too big for one packet"
         self._fate(rung)
         return rung
 
