@@ -30,13 +30,8 @@ RUN_KEPT: Final = 4  # of a long run of ordinary rungs, the first ones kept
 RUN_LEFT_OUT: Final = 4  # at least so many are left out at a time
 
 
-def first_ladder(recorder: Recorder) -> str:
-    """The diagram of the first call that was answered, or of what there is instead."""
-    return ladder(recorder, 0)
-
-
-def ladder(recorder: Recorder, number: int) -> str:
-    """The diagram of the `number`-th exchange of the world, from 1."""
+def ladder(recorder: Recorder, number: int = 0) -> str:
+    """The diagram of one exchange: the `number`-th of the world, or (0) the first answered TCP call."""
     found = conversations(recorder)
     chosen = main_conversation(found)
     if number:
