@@ -20,10 +20,11 @@ from trunkline.internet.paths import (
 from trunkline.wire import icmpv4, icmpv6
 from trunkline.wire.ethernet import Ethernet
 from trunkline.wire.frame import build_upper, decode, encode
-from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMP, ICMPV6, UDP
+from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMP, ICMPV6, TCP, UDP
 from trunkline.wire.ipv4 import IPv4, build_ipv4
 from trunkline.wire.ipv6 import IPv6, build_ipv6
 from trunkline.wire.packet import Packet
+from trunkline.wire.tcp import Tcp
 from trunkline.wire.udp import Udp
 
 A = parse_address
@@ -134,7 +135,7 @@ def test_a_new_message_makes_the_time_start_afresh(version: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "expected"), [(1500, 1492), (1492, 1006), (1006, IPV4_PMTU_FLOOR), (9000, 1492)]
+    ("length", "expected"), [(1500, 1492), (1492, 1006), (1006, IPV4_PMTU_FLOOR), (9000, 1500)]
 )
 def test_a_message_without_an_mtu_leads_down_the_plateaus(length: int, expected: int) -> None:
     pair = Pair()
@@ -164,10 +165,28 @@ def test_unbelievable_messages_change_nothing(version: int) -> None:
     dst = NEAR[version][1]
     too_big(pair, version, dst, 1400, 1300)  # such a datagram would have passed
     too_big(pair, version, dst, 1400, 1400)
-    too_big(pair, version, A("192.0.2.9") if version == 4 else A("2001:db8:9::9"), 1300)  # no way
     assert current(pair, version, dst).mtu == 1500
     assert pair.one.reports == []
-    assert pair.one.internet.counters.get("icmp: unbelievable path MTU") == 3
+    assert pair.one.internet.counters.get("icmp: unbelievable path MTU") == 2
+    too_big(pair, version, A("192.0.2.9") if version == 4 else A("2001:db8:9::9"), 1300)  # no way
+    assert pair.one.internet.statistics()["path MTUs"] == 0
+
+
+@both
+def test_what_quotes_tcp_counts_once_tcp_believes_it(version: int) -> None:
+    """RFC 5927 §4: only TCP knows whether the quoted segment was ever sent."""
+    chain = Chain(mtu2=1400)
+    src, dst = FAR[version]
+    path = chain.one.internet.path_to(dst, src, None, 0)
+    chain.one.internet.send(path, Tcp(7, 9, 1, 0, 0, 0), bytes(1440), TCP, 0, 0, True, 0)
+    chain.lan.settle()
+    [report] = chain.one.reports
+    assert (report.code, report.mtu, report.seq) == (TOO_BIG, 1400, 1)
+    chain.one.internet.refresh(path)
+    assert path.mtu == 1500
+    chain.one.internet.narrowed(report, 0)
+    chain.one.internet.refresh(path)
+    assert (path.mtu, report.mtu) == (1400, 1400)
 
 
 @both

@@ -32,7 +32,7 @@ from trunkline.link.nic import LOOPBACK, Nic, Node
 from trunkline.wire import icmpv4 as wire4
 from trunkline.wire import icmpv6 as wire6
 from trunkline.wire.frame import quoted
-from trunkline.wire.header import ICMP, ICMPV6, IpHeader
+from trunkline.wire.header import ICMP, ICMPV6, TCP, IpHeader
 from trunkline.wire.icmp import Icmp, Quote, parse_quote
 from trunkline.wire.ipv4 import total_length
 from trunkline.wire.ipv6 import IPv6, payload_length
@@ -244,38 +244,26 @@ class Control(Output):
             return self.drop(packet, "icmp: error not used", now)
         report.about(quote, ip.src)
         if report.code == TOO_BIG:
-            mtu = self._learn_mtu(quote, icmp, packet.payload, now)
-            if mtu == 0:
+            report.mtu = _told_mtu(quote, icmp, packet.payload)
+            if report.mtu == 0:
                 return self.drop(packet, "icmp: unbelievable path MTU", now)
-            report.mtu = mtu
+            # RFC 5927 §4 SHOULD, ICMP-040: TCP looks first whether it sent what is quoted
+            if report.protocol != TCP:
+                self.narrowed(report, now)
         self.report = report
         self.counters.count("icmp: errors received")
         return REPORT
 
-    def _learn_mtu(self, quote: Quote, icmp: Icmp, payload: bytes, now: int) -> int:
-        """Lower the path MTU to the quoted destination; the estimate from now on, or 0: not believed."""
-        ip = quote.ip
-        path = self.path_to(ip.dst, ip.src, None, now)
+    def narrowed(self, report: Report, now: int) -> None:
+        """The transport believes a TOO_BIG: lower the path MTU, and put the estimate in `report.mtu`."""
+        path = self.path_to(report.remote, report.local, None, now)
         if path.result != SENT:
-            return 0
-        if ip.version == 4:
-            mtu = wire4.mtu_of(icmp)
-            length = total_length(payload, 0)
-            if mtu == 0:
-                # RFC 1191 §5, ICMP-039: from a router that tells none
-                mtu = plateau_below(min(length, path.mtu))
-            elif mtu >= length:
-                return 0  # such a datagram would have passed
-        else:
-            mtu = icmp.rest
-            # RFC 8201 §4 MUST NOT, ICMP-054; and such a packet would have passed
-            if mtu < IPV6_PMTU_FLOOR or mtu >= 40 + payload_length(payload, 0):
-                return 0
+            return
         # RFC 1191 §3 MUST, ICMP-035; RFC 8201 §4 MUST, ICMP-053
-        if self.path_mtus.lower(ip.dst, mtu, path.mtu, now):
+        if self.path_mtus.lower(report.remote, report.mtu, path.mtu, now):
             self.counters.count("icmp: path MTU lowered")
             self.refresh(path)
-        return path.mtu
+        report.mtu = path.mtu
 
     def _on_redirect(self, nic: Nic, packet: Packet, ip: IpHeader, icmp: Icmp, now: int) -> int:
         """A router says that another is nearer to a destination."""
@@ -307,3 +295,18 @@ class Control(Output):
     def _on_link(self, nic: Nic, address: bytes) -> bool:
         route = self.routes.lookup_via(address, nic)
         return route.nic is nic and not route.next_hop
+
+
+def _told_mtu(quote: Quote, icmp: Icmp, payload: bytes) -> int:
+    """The MTU that a message names or means; 0 where that cannot be."""
+    if quote.ip.version == 4:
+        length = total_length(payload, 0)
+        mtu = wire4.mtu_of(icmp)
+        if mtu == 0:
+            # RFC 1191 §5, ICMP-039: from a router that tells none
+            return plateau_below(length)
+        return mtu if mtu < length else 0  # else the datagram would have passed
+    # RFC 8201 §4 MUST NOT, ICMP-054
+    if icmp.rest < IPV6_PMTU_FLOOR or icmp.rest >= 40 + payload_length(payload, 0):
+        return 0
+    return icmp.rest

@@ -82,7 +82,7 @@ class Report:
         self.hard = hard
         self.icmp_type = icmp_type
         self.icmp_code = icmp_code
-        self.mtu = 0  # of TOO_BIG: the path MTU from now on
+        self.mtu = 0  # of TOO_BIG: what the message says, or once it is believed the path MTU
         self.offender = b""
         self.protocol = 0
         self.local = b""

@@ -36,9 +36,9 @@ def reported(block: Block, report: Report, now: int) -> None:
     counters.count("ICMP errors")
     if report.code == TOO_BIG:
         # RFC 1191 §6.4, RFC 8201 §5.4: smaller segments, and what was too big again
-        path = block.path
-        if 0 < report.mtu < path.mtu:
-            path.mtu = report.mtu
+        internet = block.common.internet
+        internet.narrowed(report, now)  # only now that the quote is believed
+        internet.refresh(block.path)
         if state not in (SYN_SENT, SYN_RECEIVED):
             path_narrowed(block)
         return
