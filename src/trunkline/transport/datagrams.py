@@ -273,6 +273,8 @@ class DatagramLayer:
         if len(path.dst) == 16:
             return end.pmtu < PMTU_DO
         if end.pmtu == PMTU_WANT:
+            if path.generation != self.internet.routes.generation:
+                self.internet.refresh(path)
             return length + 20 > path.mtu
         return end.pmtu == PMTU_DONT
 
