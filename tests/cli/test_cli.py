@@ -246,3 +246,78 @@ def test_a_library_that_the_demo_lacks(tmp_path: Path) -> None:
     done = trunk("demo", cwd=tmp_path, PYTHONPATH=path)
     assert done.stderr == "trunkline: the demo needs httpx: pip install 'trunkline[demo]'\n"
     assert done.returncode == 2
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    for library in ("aiohttp", "requests", "httpx"):
+        pytest.importorskip(library)
+    done = trunk("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    for family in ("IPv4", "IPv6"):
+        assert any(f"65536 octets over {family}" in line and "whole" in line for line in said)
+    assert any("page 3 from dave, 1000 lines" in line for line in said)
+    ladder = said[said.index("") :]
+    assert ladder[1].startswith("alice calls bob, port 8080, over TCP")
+    assert any("dial: alice calls bob" in line for line in ladder)
+    assert max(len(line) for line in ladder) <= 100
+    assert " TCP retransmissions, " in done.stderr
+    assert f"capture: {tmp_path}/trunkline-demo.pcapng" in done.stderr
+    assert (tmp_path / "trunkline-demo.pcapng").stat().st_size > 100_000
+
+
+# ---------------------------------------------------------------- the same again
+
+
+BUSY = """
+import socket
+for size in (10, 100_000):
+    with socket.create_connection(("bob", 80)) as line:
+        line.sendall(b"GET /octets/%d HTTP/1.0\\r\\n\\r\\n" % size)
+        while line.recv(65536):
+            pass
+"""
+
+
+def test_the_same_seed_gives_the_same_octets(tmp_path: Path) -> None:
+    """Whatever the hash seed that was asked for, with strict octets or without; another seed does not."""
+    path = tmp_path / lab(tmp_path, alice=BUSY)
+    text = path.read_text().replace("[hosts.bob]", '[hosts.bob]\nservices = ["http"]')
+    path.write_text(text + 'jitter = "1ms"\nloss = "2%"\nduplicate = "1%"\nreorder = "1%"\n')
+    runs = [("7", "--strict", "1"), ("7", "--no-strict", "2"), ("8", "--no-strict", "1")]
+    files = []
+    for number, (seed, strict, hashes) in enumerate(runs):
+        file = tmp_path / f"{number}.pcapng"
+        done = trunk(
+            "run", "lab.toml", "--seed", seed, strict, "--pcap", str(file),
+            cwd=tmp_path, PYTHONHASHSEED=hashes,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        files.append(file.read_bytes())
+    assert files[0] == files[1]
+    assert files[1] != files[2]
+
+
+def test_captures_at_one_place(tmp_path: Path) -> None:
+    path = tmp_path / lab(tmp_path, alice=BUSY)
+    path.write_text(path.read_text().replace("[hosts.bob]", '[hosts.bob]\nservices = ["http"]'))
+    done = trunk("run", "lab.toml", "--pcap", "all/", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = sorted(file.name for file in (tmp_path / "all").iterdir())
+    assert names == ["alice.eth0.pcapng", "alice.lo.pcapng", "bob.eth0.pcapng", "bob.lo.pcapng"]
+    trunk("run", "lab.toml", "--pcap", "one.pcapng", "--pcap-at", "bob:eth0", cwd=tmp_path)
+    assert (tmp_path / "one.pcapng").read_bytes() == (tmp_path / "all" / names[2]).read_bytes()
+
+
+def test_the_ladder_and_a_packet() -> None:
+    telephone = str(Path(__file__).parents[2] / "examples" / "telephone" / "lab.toml")
+    done = trunk("run", telephone, "--ladder", "--packet", "9")
+    assert done.returncode == 0, done.stderr
+    assert "client socket " in done.stdout
+    assert "hang up: client, too" in done.stdout
+    for layer in ("transport", "network", "data link"):
+        assert layer in done.stdout.lower()
+    absent = trunk("run", telephone, "--packet", "1000")
+    line = absent.stderr.splitlines()[-1]
+    assert line.startswith("trunkline: --packet 1000: this run's packets have the numbers 1 to 1")
+    assert absent.returncode == 2

@@ -28,7 +28,13 @@ def demonstrate(options: dict[str, Any]) -> int:
     words.tell(_picture())
     options = dict(options, ladder=True)
     options["pcap"] = options.get("pcap") or _writable(CAPTURE)
-    return run_description(description, description.until, options)
+    status = run_description(description, description.until, options)
+    words.tell(
+        f"the lab and its programs: {LAB.parent}\n"
+        "next: trunkline demo --seed 8 (other packets get lost), --packet 40 (one packet through its"
+        " layers),\n      trunkline run LAB.toml (your own), wireshark on the capture"
+    )
+    return status
 
 
 def _picture() -> str:

@@ -63,6 +63,10 @@ def run_description(description: Description, until: int | None, options: dict[s
         words.complain(_failure(program))
     if verdict:
         words.complain(verdict)
+    wrong = views.mistake()
+    if wrong:
+        words.complain(wrong)
+        status = status or 2
     if failed and not status:
         code = failed[0].exit_code or 1
         status = 128 - code if code < 0 else code

@@ -8,8 +8,12 @@ from typing import Any
 import click
 
 from trunkline.cli import words
+from trunkline.observe.ladder import ladder
+from trunkline.observe.layers import journey
 from trunkline.observe.recorder import Recorder
 from trunkline.topology.internet import Internet
+from trunkline.wire.packet import Packet
+from trunkline.wire.trace import TraceSink
 
 
 class Views:
@@ -24,6 +28,7 @@ class Views:
             raise click.UsageError("--pcap-at says where to capture; --pcap FILE is missing")
         self.conversation: Recorder | None = None
         self.journey: Recorder | None = None
+        self.numbers = _Numbers()
 
     def open(self, net: Internet) -> None:
         """Begin to watch. Raises ClickException where nothing can be written."""
@@ -40,23 +45,35 @@ class Views:
         if self.packet is not None:
             self.journey = Recorder(self.packet)
             net.watch(self.journey)
+            net.watch(self.numbers)
 
     def show(self) -> None:
         """After the run: what was asked for, on standard output."""
         if self.conversation is not None:
-            from trunkline.observe.ladder import first_ladder
+            click.echo("\n" + ladder(self.conversation))
+        if self.journey is not None and self.packet is not None and self.journey.sightings:
+            click.echo("\n" + journey(self.journey, self.packet))
 
-            click.echo(first_ladder(self.conversation))
-        if self.journey is not None:
-            from trunkline.observe.layers import journey
-
-            assert self.packet is not None
-            if self.journey.sightings:
-                click.echo(journey(self.journey, self.packet))
-            else:
-                words.complain(f"there was no packet {self.packet} in this run")
+    def mistake(self) -> str:
+        """After the run: what was asked for and is not there, "" if all is."""
+        if self.journey is None or self.journey.sightings:
+            return ""
+        return (
+            f"--packet {self.packet}: this run's packets have the numbers 1 to {self.numbers.last}"
+        )
 
     def tell(self) -> None:
         """Where the captures lie."""
         if self.pcap is not None:
             words.tell(f"capture: {os.path.abspath(self.pcap)}")
+
+
+class _Numbers(TraceSink):
+    """How far the packets of a run have been numbered."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def frame(self, interface: int, direction: int, packet: Packet, now: int) -> None:
+        """A packet leaves or arrives."""
+        self.last = max(self.last, packet.identity)
