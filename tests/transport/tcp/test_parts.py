@@ -60,9 +60,7 @@ def test_assembly_gives_back_the_stream(
         for (_, right), (left, _) in zip(edges, edges[1:], strict=False):
             assert right < left
         assert {n for left, right in edges for n in range(left, right)} == held
-        assert sorted(assembly.blocks(99)) == sorted(
-            (run.left, run.right) for run in assembly.runs
-        )
+        assert sorted(assembly.blocks(99)) == sorted((run.left, run.right) for run in assembly.runs)
         first = (at, min(at + length, len(stream)))
         left, right = assembly.blocks(1)[0]  # CC-034: the newest first
         assert (left - base) & MASK <= first[0] < first[1] <= (right - base) & MASK

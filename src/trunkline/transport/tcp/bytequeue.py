@@ -39,7 +39,10 @@ class ByteQueue:
             self.octets -= limit
             return first[offset : offset + limit]
         if rest == limit or len(chunks) == 1:
-            del chunks[0]
+            if len(chunks) == 1:
+                chunks.pop()
+            else:
+                del chunks[0]
             self._offset = 0
             self.octets -= rest
             return first[offset:] if offset else first

@@ -196,10 +196,18 @@ class TcpLayer(FlowTable):
         common = self.common
         dirty = common.dirty
         if dirty:
-            for block in dirty:
+            if len(dirty) == 1:
+                block = dirty.pop()
                 block.dirty = False
                 transmit(block, now)
-            dirty.clear()
+            at = 0
+            while at < len(dirty):  # a connection may ask again, behind, while this goes on
+                block = dirty[at]
+                at += 1
+                block.dirty = False
+                transmit(block, now)
+            if at:
+                dirty.clear()
         if common.replies:
             replies = common.replies
             common.replies = []

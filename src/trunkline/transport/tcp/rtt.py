@@ -22,11 +22,6 @@ def take_sample(block: Block, rtt: int) -> None:
         off = srtt - rtt if srtt > rtt else rtt - srtt
         block.rttvar += (off - block.rttvar) >> 2
         block.srtt = srtt + ((rtt - srtt) >> 3)
-    set_timeout(block)
-
-
-def set_timeout(block: Block) -> None:
-    """RTO from SRTT and RTTVAR; this undoes any back-off."""
     policy = block.common.policy
     spread = block.rttvar << 2
     if spread < policy.rto_variance_floor:

@@ -88,12 +88,16 @@ class Scoreboard:
         record = records[head]
         if record.state:
             self._leave(record)
+        if head + 1 == len(records):
+            if head == 0:
+                records.pop()
+            else:
+                records.clear()
+                self.head = 0
+            return
         records[head] = _GONE
         head += 1
-        if head == len(records):
-            records.clear()
-            head = 0
-        elif head >= _CUT and head * 2 >= len(records):
+        if head >= _CUT and head * 2 >= len(records):
             del records[:head]
             head = 0
         self.head = head

@@ -206,7 +206,7 @@ def full_size(block: Block) -> int:
     """Octets of data in a full segment just now: SACK blocks that ride along take their part."""
     # RFC 9293 §3.7.1 MUST-16; RFC 6691 §4: options that vary are taken off segment by segment
     assembly = block.assembly
-    if assembly is None and block.dsack_left < 0 or not block.sack_ok:
+    if (assembly is None and block.dsack_left < 0) or not block.sack_ok:
         return block.mss
     count = 0 if assembly is None else len(assembly.recent)
     if block.dsack_left >= 0:
