@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.internet.harness import Lan, Machine, Pair, default_route
+from tests.internet.harness import Chain, Lan, Machine, Pair, default_route
 from trunkline.base.addresses import address_text, parse_address
-from trunkline.base.results import NO_ADDRESS, NO_ROUTE, SENT
+from trunkline.base.results import ERRNO, NO_ADDRESS, NO_ROUTE, SENT
 from trunkline.internet.addresses import sort_destinations
 
 A = parse_address
@@ -100,14 +100,33 @@ def test_a_source_that_is_not_ours_is_no_source() -> None:
     pair = Pair()
     for src, dst in (
         ("10.0.1.9", "10.0.1.2"),
-        ("255.255.255.255", "10.0.1.2"),
-        ("10.0.1.255", "10.0.1.2"),
         ("224.0.0.1", "10.0.1.2"),
         ("2001:db8:0:1::9", "2001:db8:0:1::2"),
-        ("127.0.0.1", "10.0.1.2"),
         ("::1", "2001:db8:0:1::2"),
     ):
         assert pair.one.internet.path_to(A(dst), A(src), None, 0).result == NO_ADDRESS
+
+
+def test_sources_that_linux_treats_in_a_way_of_its_own() -> None:
+    one = Pair().one.internet
+    path = one.path_to(A("10.0.1.2"), A("127.0.0.1"), None, 0)
+    assert ERRNO[path.result] == "EINVAL"
+    path = one.path_to(A("10.0.1.2"), A("10.0.1.255"), None, 0)  # bound to hear a broadcast
+    assert (path.result, path.src) == (SENT, A("10.0.1.1"))
+    assert one.path_to(A("10.0.1.1"), A("127.0.0.1"), None, 0).result == SENT
+
+
+def test_a_path_bound_to_a_nic_uses_its_routes_alone() -> None:
+    chain = Chain()
+    router = chain.router.internet
+    for text, next_hop in (("10.0.2.2", "10.0.2.2"), ("192.0.2.1", "192.0.2.1")):
+        # As Linux: what no route of the NIC leads to is taken to be on its link.
+        path = router.path_to(A(text), b"", chain.left, 0)
+        assert (path.result, path.nic, path.next_hop) == (SENT, chain.left, A(next_hop))
+        assert path.src in chain.left.addresses
+    assert router.path_to(A("2001:db8:0:2::2"), b"", chain.left, 0).result == NO_ROUTE
+    assert router.path_to(A("2001:db8:0:2::2"), b"", chain.right, 0).result == SENT
+    assert router.path_to(A("10.0.1.254"), b"", chain.right, 0).nic is chain.router.lo
 
 
 def test_no_route_and_no_address() -> None:

@@ -217,6 +217,38 @@ def test_traffic_moves_to_another_gateway_and_back(version: int) -> None:
 
 
 @both
+def test_a_failure_elsewhere_does_not_bury_a_gateway_that_answers(version: int) -> None:
+    """What was bound to another NIC and reached nobody there says nothing about the gateway."""
+    chain = Chain()
+    dst = NOWHERE[version]
+    gateway = "10.0.2.2" if version == 4 else "2001:db8:0:2::2"
+    other = "10.0.1.77" if version == 4 else "2001:db8:0:1::77"
+    router = chain.router
+    default_route(router, chain.right, gateway)
+    default_route(router, chain.left, other, metric=9)
+    path = router.internet.path_to(dst, b"", None, 0)
+    router.internet.send(path, Udp(5, 6), b"", UDP, 0, 0, False, 0)
+    chain.lan.settle()  # the gateway is known
+    bound = router.internet.path_to(dst, b"", chain.left, 0)
+    assert bound.next_hop == A(other)
+    router.internet.send(bound, Udp(5, 6), b"", UDP, 0, 0, False, 0)
+    chain.lan.run(10 * SECOND)
+    assert len(router.reports) == 1
+    router.internet.refresh(path)
+    assert path.next_hop == A(gateway)
+
+
+@both
+def test_a_large_datagram_that_nobody_answers_for_is_reported_once(version: int) -> None:
+    pair = Pair()
+    dst = A("10.0.1.77") if version == 4 else A("2001:db8:0:1::77")
+    path = pair.one.internet.path_to(dst, b"", None, 0)
+    pair.one.internet.send(path, Udp(5, 6), bytes(9000), UDP, 0, 0, False, 0)
+    pair.lan.run(10 * SECOND)
+    assert [(r.local_port, r.remote_port) for r in pair.one.reports] == [(5, 6)]
+
+
+@both
 def test_too_big_with_the_next_links_mtu(version: int) -> None:
     for size, fits in ((1300, True), (1301, False)):
         chain = Chain(mtu2=1300)

@@ -174,9 +174,9 @@ def test_every_truncation_and_every_bit_flip_of_real_frames(number: int) -> None
     victims = Victims()
     octets = CORPUS[number]
     victims.put(octets)
-    for length in range(min(len(octets), 130)):
+    for length in range(min(len(octets), 110)):
         victims.put(octets[:length])
-    for bit in range(min(len(octets), 110) * 8):
+    for bit in range(min(len(octets), 86) * 8):
         flipped = bytearray(octets)
         flipped[bit >> 3] ^= 0x80 >> (bit & 7)
         victims.put(bytes(flipped))

@@ -130,6 +130,8 @@ def test_echo_to_many() -> None:
     )
     [reply] = messages(pair.one)
     assert reply.ip is not None and (reply.ip.src, reply.ip.dst) == (OWN[6], PEER[6])
+    put(pair, Packet(IPv6(bytes(16), OWN[6], ICMPV6), echo(128, 1, 1), b""))
+    assert len(messages(pair.one)) == 1  # there is nobody to answer
 
 
 @both
@@ -323,6 +325,22 @@ def test_errors_are_limited_in_rate(version: int) -> None:
     assert flood(100) == 10
     pair.lan.run(10 * SECOND)
     assert flood(100) == ERRORS_AT_ONCE
+
+
+@both
+def test_a_flood_of_other_errors_makes_no_black_hole(version: int) -> None:
+    chain = Chain(mtu2=1300)
+    unreachable = chain.one.internet.path_to(
+        A("10.9.9.9") if version == 4 else A("2001:db8:99::9"), b"", None, 0
+    )
+    path = chain.one.internet.path_to(FAR[version], b"", None, 0)
+    for _number in range(2 * ERRORS_AT_ONCE):
+        chain.one.internet.send(unreachable, Udp(1, 2), b"", UDP, 0, 0, True, 0)
+        chain.lan.settle()
+    assert len(chain.one.reports) == ERRORS_AT_ONCE
+    chain.one.internet.send(path, Udp(1, 2), bytes(1400), UDP, 0, 0, True, 0)
+    chain.lan.settle()
+    assert chain.one.reports[-1].mtu == 1300
 
 
 def test_within_a_host_errors_are_not_limited() -> None:

@@ -24,7 +24,8 @@ from trunkline.link.nic import LOOPBACK, Nic
 
 LOCAL: Final = 1  # what an address in `kinds` is: an own unicast address,
 LOCAL_LINK: Final = 2  # an own one that counts on its own link only (fe80::/10),
-BROADCAST: Final = 3  # or a broadcast of a link
+BROADCAST: Final = 3  # a broadcast of a link,
+LOCAL_HOST: Final = 4  # or an own loopback address, which no wire may carry
 
 LINK_SCOPE: Final = 2
 SITE_SCOPE: Final = 5
@@ -73,8 +74,10 @@ class AddressTable:
         if address in nic.addresses or len(self.own) >= ADDRESSES_LIMIT:
             return False
         nic.addresses[address] = length
-        self.own.append(Address(address, length, nic))
-        self._sort_out()
+        entry = Address(address, length, nic)
+        self.own.append(entry)
+        self._enter_broadcasts(entry)
+        self.kinds[address] = _kind_of(address)
         return True
 
     def remove(self, nic: Nic, address: bytes) -> Address | None:
@@ -106,15 +109,23 @@ class AddressTable:
         kinds.clear()
         kinds[BROADCAST4] = BROADCAST
         for entry in self.own:
-            if len(entry.address) == 4 and entry.length < 31:
-                # RFC 1122 §3.3.6, IP4-035: all ones and, of old, all zeros in the host part.
-                prefix = Prefix(entry.address, entry.length)
-                kinds[prefix.broadcast()] = BROADCAST
-                if entry.nic.kind != LOOPBACK:
-                    kinds[prefix.address] = BROADCAST
-        for entry in self.own:  # an own address is that before anything else
-            link_local = len(entry.address) == 16 and is_link_local(entry.address)
-            kinds[entry.address] = LOCAL_LINK if link_local else LOCAL
+            self._enter_broadcasts(entry)
+            kinds[entry.address] = _kind_of(entry.address)
+
+    def _enter_broadcasts(self, entry: Address) -> None:
+        """The broadcasts of an own address's network; an own address is that before anything else."""
+        if len(entry.address) == 4 and entry.length < 31:
+            # RFC 1122 §3.3.6, IP4-035: all ones and, of old, all zeros in the host part.
+            prefix = Prefix(entry.address, entry.length)
+            self.kinds.setdefault(prefix.broadcast(), BROADCAST)
+            if entry.nic.kind != LOOPBACK:
+                self.kinds.setdefault(prefix.address, BROADCAST)
+
+
+def _kind_of(address: bytes) -> int:
+    if is_loopback(address):
+        return LOCAL_HOST
+    return LOCAL_LINK if len(address) == 16 and is_link_local(address) else LOCAL
 
 
 def choose_source(candidates: list[Address], dst: bytes, nic: Nic | None) -> Address | None:

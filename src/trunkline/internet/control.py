@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trunkline.base.addresses import is_link_local, is_loopback, is_multicast
+from trunkline.base.addresses import ANY6, is_link_local, is_loopback, is_multicast
 from trunkline.base.dice import Dice
 from trunkline.base.results import NO_NEIGHBOUR, SENT, TOO_BIG
 from trunkline.base.timers import TimerQueue
@@ -51,6 +51,7 @@ class Control(Output):
 
     __slots__ = (
         "_bucket",
+        "_mtu_bucket",
         "delivered",
         "delivered_nic",
         "ndp",
@@ -66,6 +67,7 @@ class Control(Output):
         self.report = Report(SENT, False, 0, 0)
         self.reports: list[Report] = []
         self._bucket = TokenBucket(ERRORS_A_SECOND, ERRORS_AT_ONCE)
+        self._mtu_bucket = TokenBucket(ERRORS_A_SECOND, ERRORS_AT_ONCE)  # of path MTU messages
 
     def drop(self, packet: Packet, reason: str, now: int) -> int:
         """Count a packet under a reason and tell the trace; it ends here."""
@@ -114,7 +116,10 @@ class Control(Output):
             self.counters.count("icmp: no error due")
             return
         # RFC 4443 §2.4(f) MUST, ICMP-047; RFC 1812 §4.3.2.8 SHOULD, ICMP-029. As Linux: not within.
-        if not looped and not self._bucket.take(now):
+        bucket = self._bucket
+        if icmp.rest and icmp.type in (wire4.UNREACHABLE, wire6.PACKET_TOO_BIG):
+            bucket = self._mtu_bucket  # no flood of other errors may make a black hole
+        if not looped and not bucket.take(now):
             self.counters.count("icmp: errors limited")
             return
         # RFC 1812 §4.3.2.4 MUST, ICMP-030: from an address of the way out; RFC 4443 §2.2, ICMP-043
@@ -145,7 +150,10 @@ class Control(Output):
                 continue
             path = self.path_to(ip.dst, b"", None, now)
             if path.next_hop != ip.dst:
-                self.gateway_failed(path.next_hop, path.nic, now)
+                # It may have gone another way, out of a NIC it was bound to: is this one gone?
+                table = path.nic.neighbours
+                if table is not None and table.get(path.next_hop) is None:
+                    self.gateway_failed(path.next_hop, path.nic, now)
             self.drop(packet, "internet: next hop does not answer", now)
             if not self.is_local(ip.src):
                 # RFC 1812 §4.3.3.1 MUST, ICMP-031: code 1 for a neighbour that does not answer
@@ -153,8 +161,8 @@ class Control(Output):
                 self.unreachable(packet, ADDRESS, now)
                 continue
             quote = parse_quote(quoted(packet, OWN_QUOTE))
-            if quote is None:
-                continue
+            if quote is None or ip.fragment_offset:
+                continue  # the first fragment tells whose it was
             if len(self.reports) >= REPORTS_LIMIT:
                 self.counters.count("icmp: reports not fetched")
                 continue
@@ -192,6 +200,8 @@ class Control(Output):
         if wire6.ROUTER_SOLICITATION <= kind <= wire6.REDIRECT:
             self.ndp.receive(nic, packet, now)
             return DONE
+        if ip.src == ANY6:
+            return self.drop(packet, "internet: impossible source", now)
         if kind == wire6.ECHO_REQUEST:
             # RFC 4443 §4.1 MUST, ICMP-052
             return self._answer_echo(

@@ -24,7 +24,13 @@ from trunkline.base.dice import Dice
 from trunkline.base.results import SENT
 from trunkline.base.timers import TimerQueue
 from trunkline.internet import icmpv6, routes
-from trunkline.internet.addresses import BROADCAST, LOCAL, LOCAL_LINK, is_martian_source
+from trunkline.internet.addresses import (
+    BROADCAST,
+    LOCAL,
+    LOCAL_HOST,
+    LOCAL_LINK,
+    is_martian_source,
+)
 from trunkline.internet.control import DELIVER, DONE, REPORT, Control
 from trunkline.internet.errors import ADDRESS, NETWORK, PROHIBITED, PROTOCOL
 from trunkline.internet.fragments import Reassembler, cut_ipv4
@@ -139,7 +145,7 @@ class Internet(Control):
                 ethernet is None or ethernet.dst == nic.mac
             ):
                 kind = self._kinds.get(dst, 0)
-                if kind == LOCAL:
+                if kind == LOCAL or (kind == LOCAL_HOST and nic.kind == LOOPBACK):
                     # What has an upper header is whole and undamaged: no fragment has one.
                     if packet.upper is not None:
                         protocol = ip.protocol
@@ -175,10 +181,12 @@ class Internet(Control):
         ethernet = packet.ethernet
         if ethernet is not None and ethernet.dst[0] & 1:
             return self.drop(packet, "internet: for one, in a frame for many", now)
-        if kind == LOCAL or (kind == LOCAL_LINK and (dst in nic.addresses or nic.kind == LOOPBACK)):
+        looped = nic.kind == LOOPBACK
+        if kind == LOCAL or (kind == LOCAL_LINK and (dst in nic.addresses or looped)):
             self._remember_source(nic, ip.src)
             return self._deliver(nic, packet, ip, now)
-        if nic.kind == LOOPBACK and is_loopback(dst):
+        if looped and is_loopback(dst):
+            self._remember_source(nic, ip.src)
             return self._deliver(nic, packet, ip, now)
         if not self._forwarding:
             # RFC 1122 §3.2.1.3 MUST, IP4-008

@@ -267,7 +267,8 @@ class Output(TimerOwner):
         if self._paths_generation != self.routes.generation:
             self._paths.clear()
             self._paths_generation = self.routes.generation
-        path = self._paths.get((dst, src, number))
+        key = (dst, src, number)
+        path = self._paths.get(key)
         if path is not None:
             return path
         if dst == ANY4:  # as Linux: this host
@@ -276,12 +277,14 @@ class Output(TimerOwner):
             target = LOOPBACK6
         else:
             target = dst
+        if self._kinds.get(src, 0) == BROADCAST:
+            src = b""  # as Linux: bound to a broadcast address to hear, not to speak from it
         path = Path(target, src, nic, NOWHERE if nic is None else nic)
         self.refresh(path)
         if path.kind != MULTICAST:
             if len(self._paths) >= PATHS_LIMIT:
                 self._paths.clear()
-            self._paths[dst, src, number] = path
+            self._paths[key] = path
         return path
 
     def refresh(self, path: Path) -> None:
@@ -384,8 +387,9 @@ class Output(TimerOwner):
             path.result = NO_ADDRESS
             return
         if is_loopback(path.src) and path.nic.kind != LOOPBACK:
-            # RFC 1122 §3.2.1.3, IP4-010, RFC 4291 §2.5.3, IP6-026: it never leaves the host
-            path.result = NO_ADDRESS
+            # RFC 1122 §3.2.1.3, IP4-010, RFC 4291 §2.5.3, IP6-026: it never leaves the host. Linux
+            # calls it EINVAL, as it does a blackhole.
+            path.result = BLACKHOLED if len(path.dst) == 4 else NO_ADDRESS
 
     def _choose(self, dst: bytes, next_hop: bytes, nic: Nic, preferred: bytes) -> bytes:
         """The source for a destination by a NIC and next hop, or b""."""
