@@ -170,7 +170,7 @@ def _ipv4(ip: IPv4, octets: bytes) -> list[Field]:
         Field("version", "4", "IPv4", f"{octets[0] >> 4:x}."),
         Field("header length", f"{ip.header_length}", "octets; written in fours", f".{octets[0] & 15:x}"),
         Field("type of service", str(ip.traffic_class), _class_meaning(ip.traffic_class), hexed(octets[1:2])),
-        Field("total length", str(total), "octets, this header included", hexed(octets[2:4])),
+        Field("total length", str(total), "octets, header included", hexed(octets[2:4])),
         Field("identification", str(ip.identification), "the same in all fragments", hexed(octets[4:6])),
         Field("flags, offset", _offset_text(flags, ip.fragment_offset), "where a fragment belongs", hexed(octets[6:8])),
         Field("time to live", str(ip.hop_limit), "each router takes 1 off", hexed(octets[8:9])),
@@ -304,22 +304,20 @@ def _tcp_options(raw: bytes) -> list[Field]:
     at = 0
     while at < len(raw):
         kind = raw[at]
-        length = 1
+        length = 1 if kind else len(raw) - at  # behind the end of options is padding
         if kind > 1:
             length = raw[at + 1] if at + 1 < len(raw) else 0
             if length < 2 or at + length > len(raw):
                 fields.append(Field("option, malformed", "", "ignored", hexed(raw[at:])))
                 break
         name, meaning = _OPTIONS.get(kind, (f"option {kind}", "unknown: skipped"))
-        body = raw[at + 2 : at + length]
+        body = raw[at + 2 : at + length] if kind else b""
         value = str(int.from_bytes(body, "big")) if body else ""
         if kind in (5, 8) and len(body) % 4 == 0:
             words = [int.from_bytes(body[n : n + 4], "big") for n in range(0, len(body), 4)]
             value = ", ".join([str(word) for word in words])
         fields.append(Field(name, value, meaning, hexed(raw[at : at + length])))
         at += length
-        if kind == 0:
-            break
     return fields
 
 

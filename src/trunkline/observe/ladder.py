@@ -127,14 +127,16 @@ def _head(conversation: Conversation) -> list[str]:
             f"  {'datagram socket':18} {near:40} {left}'s",
             f"  {'datagram socket':18} {far:40} {right}'s",
         ]
-    port = conversation.right[1]
+    called = f"{right}, port {conversation.right[1]}"
     lines = [
-        f"{left} calls {right}, port {port}, over TCP. A socket is a telephone:",
+        f"{left} calls {right}, port {conversation.right[1]}, over TCP. A socket is a telephone:",
         f"  {'client socket':18} {near:40} {left}'s; connect() dials with it",
-        f"  {'listening socket':18} {f'{right}, port {port}':40} the welcoming one: rings, never talks",
     ]
     if conversation.answered():
+        lines.append(f"  {'listening socket':18} {called:40} the welcoming one: rings, never talks")
         lines.append(f"  {'connection socket':18} {far:40} from accept(), for this call alone")
+    else:
+        lines.append(f"  {'listening socket':18} {called:40} nobody picked up")
     return lines
 
 

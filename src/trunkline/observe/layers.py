@@ -17,6 +17,7 @@ from trunkline.observe.phrases import place_text, reason_text
 from trunkline.observe.recorder import Drop, Recorder, Sighting
 from trunkline.wire import damage
 from trunkline.wire.arp import Arp
+from trunkline.wire.frame import encode
 from trunkline.wire.icmp import Icmp
 from trunkline.wire.packet import Packet
 from trunkline.wire.tcp import ACK, SYN, Tcp
@@ -27,6 +28,7 @@ from trunkline.wire.udp import Udp
 WIDTH: Final = 100
 VISITS_LIMIT: Final = 64  # devices shown; a flood in a large network passes more
 DATA_SHOWN: Final = 64  # octets of the data that are shown
+CHANGES_SHOWN: Final = 8  # octets of a damaged packet that are listed
 _OSI: Final = (
     "",
     "physical",
@@ -160,7 +162,7 @@ def _show_origin(visit: Visit) -> list[str]:
             rows.setdefault(part.layer, []).append(_data_text(packet))
             continue
         inside += part.length
-        text = f"+ {part.name} header, {part.length} octets = {_unit(part)} of {inside}"
+        text = f"+ {part.name} header, {part.length} = {_unit(part)} of {inside} octets"
         rows.setdefault(part.layer, []).append(f"{text}: {_addresses(part.name, packet)}")
     if 7 not in rows:
         rows[7] = [_silence(packet)]
@@ -351,11 +353,24 @@ def _changes(before: Packet | None, now: Packet) -> list[str]:
         ]
         for field in changed:
             lines.extend(_field(field))
-    if before.payload != now.payload and now.damage == damage.WHOLE:
-        lines.append("    the data is no longer what it was")
+    if now.damage != damage.WHOLE or (not lines and encode(before) != encode(now)):
+        lines.extend(_octets_changed(encode(before), encode(now)))
     if not lines:
         return ["    every field is as it was"]
     return ["  changed:", *lines]
+
+
+def _octets_changed(before: bytes, now: bytes) -> list[str]:
+    """Where a frame is not what it was, octet by octet."""
+    if len(before) != len(now):
+        return [f"    {len(before)} octets were sent, {len(now)} arrived"]
+    places = [at for at in range(len(now)) if before[at] != now[at]]
+    lines = [
+        f"    octet {at}: {before[at]:02x} became {now[at]:02x}" for at in places[:CHANGES_SHOWN]
+    ]
+    if len(places) > CHANGES_SHOWN:
+        lines.append(f"    and {len(places) - CHANGES_SHOWN} octets more")
+    return lines
 
 
 def _was(field: Field | None) -> str:
@@ -369,12 +384,12 @@ def _notes(packet: Packet) -> list[str]:
 def _unit(part: Part) -> str:
     """What a header and all inside it is called."""
     return {
-        "TCP": "a segment",
-        "UDP": "a datagram",
-        "IPv4": "a datagram",
-        "IPv6": "a packet",
-        "Ethernet": "a frame",
-    }.get(part.name, "a message")
+        "TCP": "segment",
+        "UDP": "datagram",
+        "IPv4": "datagram",
+        "IPv6": "packet",
+        "Ethernet": "frame",
+    }.get(part.name, "message")
 
 
 def _addresses(name: str, packet: Packet) -> str:
@@ -393,7 +408,7 @@ def _data_text(packet: Packet) -> str:
     """`23 octets: GET /hello HTTP/1.0`."""
     size = len(packet.payload)
     line = packet.payload.split(b"\n", 1)[0].rstrip(b"\r")
-    text = f"{size} octet" + ("" if size == 1 else "s")
+    text = f"data, {size} octet" + ("" if size == 1 else "s")
     if packet.upper is not None and line and all(32 <= octet < 127 for octet in line):
         text += f": {line[:40].decode('ascii')}" + ("…" if len(line) > 40 or size > 40 else "")
     return text

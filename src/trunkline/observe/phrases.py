@@ -165,7 +165,6 @@ class Phrases:
             mine.closed = max(mine.closed, behind)
         elif size:
             rung.words = self._talk(rung, tcp, mine, seq, size)
-            rung.ordinary = not rung.again
         else:
             rung.words = self._hear(rung, tcp, mine, other, seq, ack)
         if ack > mine.heard:
@@ -199,6 +198,7 @@ class Phrases:
             return "still there?"
         goes_on = self._speaker is mine
         self._speaker = mine
+        rung.ordinary = goes_on
         text = "" if goes_on else preview(rung.message.packet.payload)
         return f"talk: {text or _range(seq, size)}"
 
