@@ -65,8 +65,16 @@ def check(ancdata: Any) -> list[Item]:
         raise TypeError("sendmsg() argument 2 must be an iterable") from None
     items: list[Item] = []
     for item in given:
-        if not isinstance(item, tuple) or len(item) != 3:
-            raise TypeError("[sendmsg() ancillary data items]")
+        if not isinstance(item, (tuple, list)):
+            kind = type(item).__name__
+            raise TypeError(
+                f"[sendmsg() ancillary data items]() argument must be 3-item sequence, not {kind}"
+            )
+        if len(item) != 3:
+            raise TypeError(
+                "[sendmsg() ancillary data items]() argument must be sequence of length 3,"
+                f" not {len(item)}"
+            )
         level, kind, data = item
         for number in (level, kind):
             if not isinstance(number, int):

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from trunkline.intercept.socket import descriptors, octets_of
+from trunkline.intercept.socket import descriptors, octets_of, replaced
 from trunkline.sockets.errors import failure
 from trunkline.system import blocking
-from trunkline.system.descriptors import FIRST_DESCRIPTOR, Description
+from trunkline.system.descriptors import FIRST_DESCRIPTOR, Description, SocketDescription
 from trunkline.system.strands import current_system
 
 Real = Callable[..., Any]
@@ -33,6 +33,7 @@ F_GETPIPE_SZ: Final = 1032
 FIONREAD: Final = 0x541B
 FIONBIO: Final = 0x5421
 TIOCOUTQ: Final = 0x5411
+SIOCATMARK: Final = 0x8905
 
 _inheritable: set[int] = set()
 
@@ -44,6 +45,21 @@ def on_descriptor(handler: Callable[..., Any]) -> Callable[..., Any]:
         if descriptor.__class__ is int and descriptor >= FIRST_DESCRIPTOR:
             return handler(descriptor, *arguments, **named)
         return real(descriptor, *arguments, **named)
+
+    function.__name__ = handler.__name__
+    function.__doc__ = handler.__doc__
+    return function
+
+
+def on_file(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, where an object that has a descriptor will do."""
+
+    def function(real: Real, file: Any, *arguments: Any, **named: Any) -> Any:
+        fileno = getattr(file, "fileno", None)
+        descriptor = fileno() if fileno is not None else file
+        if descriptor.__class__ is int and descriptor >= FIRST_DESCRIPTOR:
+            return handler(descriptor, *arguments, **named)
+        return real(file, *arguments, **named)
 
     function.__name__ = handler.__name__
     function.__doc__ = handler.__doc__
@@ -85,7 +101,9 @@ def writev(descriptor: int, buffers: Any, /) -> int:
 
 def close(descriptor: int) -> None:
     """os.close."""
-    descriptors().close(descriptor)
+    table = descriptors()
+    table.close(descriptor)
+    replaced(table, descriptor)
 
 
 def dup(descriptor: int, /) -> int:
@@ -95,7 +113,10 @@ def dup(descriptor: int, /) -> int:
 
 def dup2(descriptor: int, fd2: int, inheritable: bool = True) -> int:
     """os.dup2."""
-    return descriptors().dup2(descriptor, fd2)
+    table = descriptors()
+    new = table.dup2(descriptor, fd2)
+    replaced(table, new)
+    return new
 
 
 def fstat(descriptor: int) -> os.stat_result:
@@ -190,6 +211,8 @@ def ioctl(descriptor: int, request: int, argument: Any = 0, mutate_flag: bool = 
         answer = description.unread()
     elif request == TIOCOUTQ:
         answer = description.unsent()
+    elif request == SIOCATMARK and isinstance(description, SocketDescription):
+        answer = int(description.socket.at_mark())
     else:
         raise failure("ENOTTY")
     octets = answer.to_bytes(4, sys.byteorder)

@@ -41,10 +41,7 @@ def host_text(host: str | bytes | None) -> str | None:
     if host is None:
         return None
     octets = host.encode("idna") if isinstance(host, str) else host
-    text = octets.decode("latin-1")
-    if "\0" in text:
-        raise ValueError("embedded null character")
-    return text
+    return octets.decode("latin-1").partition("\0")[0]  # as far as C reads
 
 
 def getnameinfo(real: Real, address: Any, flags: Any) -> Any:
@@ -57,8 +54,10 @@ def getnameinfo(real: Real, address: Any, flags: Any) -> Any:
     if not 2 <= len(address) <= 4 or not isinstance(address[0], str):
         raise TypeError("getnameinfo(): illegal sockaddr argument")
     host, port, *rest = address
-    if not isinstance(port, int) or any(not isinstance(part, int) for part in rest):
-        raise TypeError("getnameinfo(): illegal sockaddr argument")
+    for number in (port, *rest, flags):
+        if not isinstance(number, int):
+            kind = type(number).__name__
+            raise TypeError(f"'{kind}' object cannot be interpreted as an integer")
     if rest and not 0 <= rest[0] <= 0xFFFFF:
         raise OverflowError("getnameinfo(): flowinfo must be 0-1048575.")
     names = system.names
@@ -78,7 +77,9 @@ def gethostbyname(real: Real, host: Any) -> Any:
     system = current_system()
     if system is None:
         return real(host)
-    return special(host) or address_text(system.names.lookup(_name(host), socket.AF_INET)[0])
+    return special(host) or address_text(
+        system.names.lookup(_name(host, "gethostbyname"), socket.AF_INET)[0]
+    )
 
 
 def special(host: Any) -> str:
@@ -93,8 +94,9 @@ def gethostbyname_ex(real: Real, host: Any) -> Any:
     system = current_system()
     if system is None:
         return real(host)
-    found = system.names.lookup(_name(host), socket.AF_INET)
-    return _name(host), [], [address_text(address) for address in found]
+    name = _name(host, "gethostbyname_ex")
+    found = system.names.lookup(name, socket.AF_INET)
+    return name, [], [address_text(address) for address in found]
 
 
 def gethostbyaddr(real: Real, host: Any) -> Any:
@@ -102,7 +104,7 @@ def gethostbyaddr(real: Real, host: Any) -> Any:
     system = current_system()
     if system is None:
         return real(host)
-    address = system.names.lookup(_name(host))[0]
+    address = system.names.lookup(_name(host, "gethostbyaddr"))[0]
     name = system.names.name_of(address)
     if not name:
         raise socket.herror(1, "Unknown host")
@@ -175,11 +177,13 @@ def setdefaulttimeout(real: Real, timeout: Any) -> Any:
     return None
 
 
-def _name(host: Any) -> str:
+def _name(host: Any, caller: str) -> str:
     if isinstance(host, bytearray):
         host = bytes(host)
     if not isinstance(host, (str, bytes)):
-        raise TypeError(f"str, bytes or bytearray expected, not {type(host).__name__}")
+        raise TypeError(
+            f"{caller}() argument 1 must be str, bytes or bytearray, not {type(host).__name__}"
+        )
     text = host_text(host)
     assert text is not None
     return text

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +20,7 @@ Real = Callable[..., Any]
 
 DEFAULT_EVENTS: Final = 1 | 2 | 4  # IN, PRI, OUT
 ANY_EVENT: Final = 0xFFFF
+LONGEST_WAIT: Final = 0x7FFFFFFF / 1000  # seconds: milliseconds in an int
 EVENTS_LIMIT: Final = 1023  # FD_SETSIZE - 1: what epoll.poll returns at most, unless told
 
 
@@ -40,6 +44,8 @@ def simulated(fileobj: Any) -> int:
     """The same, and it must be a simulated one."""
     descriptor = descriptor_of(fileobj)
     if descriptor < FIRST_DESCRIPTOR:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise failure("EPERM")  # as epoll has it
         raise EscapeRefused(
             1,
             f"{fileobj!r} is a real descriptor ({descriptor}): it cannot be waited for in simulated"
@@ -63,14 +69,22 @@ def select(real: Real, rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) 
         if timeout < 0:
             raise ValueError("timeout must be non-negative")
     table = descriptors()
-    lists = []
+    lists: list[list[tuple[Any, int]]] = []
+    files: list[list[Any]] = []
     for fileobjs in (rlist, wlist, xlist):
         try:
             objects = list(fileobjs)
         except TypeError:
             raise TypeError("arguments 1-3 must be sequences") from None
-        lists.append([(fileobj, simulated(fileobj)) for fileobj in objects])
+        files.append([fileobj for fileobj in objects if is_file(fileobj)])
+        lists.append([(one, simulated(one)) for one in objects if one not in files[-1]])
     numbers = [[descriptor for _fileobj, descriptor in pairs] for pairs in lists]
+    if files[0] or files[1]:  # a real file is always ready
+        got = select_once(table, numbers[0], numbers[1], numbers[2])
+        return tuple(
+            [fileobj for fileobj, descriptor in pairs if descriptor in found] + ready_files
+            for pairs, found, ready_files in zip(lists, got, [*files[:2], []])
+        )
     got = select_once(table, numbers[0], numbers[1], numbers[2])
     if not any(got):
         watched = dict.fromkeys(d for descriptors_ in numbers for d in descriptors_)
@@ -85,6 +99,12 @@ def select(real: Real, rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) 
         [fileobj for fileobj, descriptor in pairs if descriptor in found]
         for pairs, found in zip(lists, got)
     )
+
+
+def is_file(fileobj: Any) -> bool:
+    """Whether it is a real file, which is always ready."""
+    descriptor = descriptor_of(fileobj)
+    return descriptor < FIRST_DESCRIPTOR and stat.S_ISREG(os.fstat(descriptor).st_mode)
 
 
 def _has_ours(*lists: Any) -> bool:
@@ -235,6 +255,10 @@ class SimulatedEpoll:
         self._check()
         if timeout is not None and not isinstance(timeout, (int, float)):
             raise TypeError("timeout must be an integer or None")
+        if timeout is not None and timeout > sys.maxsize / 1e9:
+            raise OverflowError("timestamp too large to convert to C _PyTime_t")
+        if timeout is not None and timeout > LONGEST_WAIT:
+            raise OverflowError("timeout is too large")
         if maxevents == -1:
             maxevents = EVENTS_LIMIT
         elif maxevents < 1:
@@ -242,6 +266,9 @@ class SimulatedEpoll:
         epoll = self._epoll
         strand = blocking.this_strand()
         got = epoll.poll(maxevents)
+        if not got:
+            strand.scheduler.settle()
+            got = epoll.poll(maxevents)
         if got or timeout == 0:
             strand.scheduler.charge()
             return got

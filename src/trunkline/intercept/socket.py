@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from math import isnan
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from trunkline.intercept import ancillary
 from trunkline.intercept.addresses import from_python, to_python
@@ -25,10 +26,10 @@ from trunkline.sockets.errors import failure
 from trunkline.system import blocking
 from trunkline.system.descriptors import (
     FIRST_DESCRIPTOR,
-    WOULD_BLOCK,
     Address,
     Description,
     DescriptorTable,
+    SocketDescription,
 )
 from trunkline.system.strands import current_strand, current_system
 from trunkline.system.system import System
@@ -40,6 +41,8 @@ _O_TYPE_FLAGS: Final = 0o2004000  # SOCK_NONBLOCK | SOCK_CLOEXEC
 _SO_ERROR_SIZE: Final = 4
 _OPTION_LIMIT: Final = 1024
 LONGEST_TIMEOUT: Final = 1e10  # seconds
+
+LARGEST: Final = 1 << 40  # octets that one receive may ask for
 
 _INITIAL: Any = object()
 
@@ -94,12 +97,16 @@ def descriptors() -> DescriptorTable:
     raise failure("EBADF")
 
 
-class SimulatedSocket(socket.socket):
-    """As `socket.socket`, on a simulated machine."""
+class Simulated(socket.socket):
+    """The methods of a `socket.socket` on a simulated machine; what it keeps is the subclasses'."""
 
-    # No slots of its own: a program's subclass may have some, and two such bases do not go together.
+    __slots__ = ()
+
     _description: Description
+    _family: int
     _fd: int
+    _kind: int
+    _proto: int
     _system: System | None
     _table: DescriptorTable
     _timeout: float | None
@@ -111,10 +118,11 @@ class SimulatedSocket(socket.socket):
         self._io_refs = 0
         self._closed = False
         self._system = system = current_system()
+        family, type, proto = integer(family), integer(type), integer(proto)
         if fileno is None:
-            family = int(socket.AF_INET) if family == -1 else int(family)
-            type = int(socket.SOCK_STREAM) if type == -1 else int(type)
-            proto = 0 if proto == -1 else int(proto)
+            family = int(socket.AF_INET) if family == -1 else family
+            type = int(socket.SOCK_STREAM) if type == -1 else type
+            proto = 0 if proto == -1 else proto
             assert system is not None
             self._table = table = system.world.descriptors
             descriptor = system.open_socket(family, type & ~_O_TYPE_FLAGS, proto)
@@ -122,18 +130,21 @@ class SimulatedSocket(socket.socket):
             default = socket.getdefaulttimeout()
             self._timeout = 0.0 if type & socket.SOCK_NONBLOCK else default
         else:
-            if isinstance(fileno, float):
-                raise TypeError("integer argument expected, got float")
-            descriptor = fileno.__index__()
+            descriptor = integer(fileno)
             if descriptor < 0:
                 raise ValueError("negative file descriptor")
             self._table = descriptors()
             self._description = description = self._table.get(descriptor)
             if not description.type:
                 raise failure("ENOTSOCK")
+            family = description.family if family == -1 else family
+            type = description.type if type == -1 else type
+            proto = description.protocol if proto == -1 else proto
             self._timeout = socket.getdefaulttimeout()
+        self._family, self._kind, self._proto = family, type & ~_O_TYPE_FLAGS, proto
         self._fd = descriptor
         self._description.nonblocking = self._timeout is not None
+        _facades[descriptor] = self
 
     # ------------------------------------------------------------ sending and receiving
 
@@ -147,25 +158,43 @@ class SimulatedSocket(socket.socket):
         return sent
 
     def _send_rest(self, data: bytes, flags: int, sent: int) -> int:
-        if sent == WOULD_BLOCK or (self._timeout is None and sent < len(data)):
-            sent = max(sent, 0)
+        sent = max(sent, 0)
+        if self._timeout is None or not sent:
             rest = data[sent:] if sent else data
             try:
-                return sent + blocking.send(self._description, rest, flags, self._timeout)
+                sent += blocking.send(self._description, rest, flags, self._timeout)
             except OSError:
                 if not sent:
                     raise
+        while sent < len(data) and self._timeout is not None:  # what fits when all has moved on
+            blocking.this_strand().scheduler.settle()
+            more = self._description.send(data[sent:], flags)
+            if more <= 0:
+                break
+            sent += more
         return sent
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """As socket.recv."""
-        if bufsize < 0:
-            raise ValueError("negative buffersize in recv")
+        if bufsize.__class__ is not int or not 0 < bufsize <= LARGEST:
+            bufsize = size(bufsize, "recv")
+            if not bufsize:
+                return b""
         if not flags:
             data = self._description.recv(bufsize, 0)
             if data is not None:
                 return data
+        elif flags & socket.MSG_TRUNC:
+            return self._recv_length(bufsize, flags)
         return blocking.recv(self._description, bufsize, flags, self._timeout)
+
+    def _recv_length(self, bufsize: int, flags: int) -> bytes:
+        """With MSG_TRUNC, the count is the datagram's, and a stream's octets are thrown away."""
+        description = self._description
+        message = blocking.recv_message(description, bufsize, flags, self._timeout)
+        if self._kind == socket.SOCK_STREAM:
+            return bytes(len(message.data))
+        return message.data.ljust(message.length, b"\0")
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """As socket.sendall."""
@@ -188,13 +217,15 @@ class SimulatedSocket(socket.socket):
         if not limit:
             return 0
         data = self.recv(limit, flags)
-        view[: len(data)] = data
+        if not flags & socket.MSG_TRUNC:
+            view[: len(data)] = data
+        elif self._kind != socket.SOCK_STREAM:
+            view[: min(limit, len(data))] = data[:limit]
         return len(data)
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> Any:
         """As socket.recvfrom."""
-        if bufsize < 0:
-            raise ValueError("negative buffersize in recvfrom")
+        bufsize = size(bufsize, "recvfrom")
         description = self._description
         message = blocking.recv_message(description, bufsize, flags, self._timeout)
         return message.data, self._sender(message.address)
@@ -202,9 +233,12 @@ class SimulatedSocket(socket.socket):
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
         """As socket.recvfrom_into."""
         view, limit = writable(buffer, nbytes, "recvfrom_into")
-        data, address = self.recvfrom(limit, flags)
+        description = self._description
+        message = blocking.recv_message(description, limit, flags, self._timeout)
+        data = message.data
         view[: len(data)] = data
-        return len(data), address
+        count = message.length if flags & socket.MSG_TRUNC else len(data)
+        return count, self._sender(message.address)
 
     def _sender(self, address: Address) -> Any:
         """Streams tell no sender; an unnamed one is told as the kernel tells it."""
@@ -217,29 +251,25 @@ class SimulatedSocket(socket.socket):
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
         """As socket.recvmsg."""
-        bufsize = integer(bufsize)
-        ancbufsize = integer(ancbufsize)
-        if bufsize < 0:
+        if index(bufsize) < 0:
             raise ValueError("negative buffer size in recvmsg()")
-        data, items, got, address = self._receive_message(bufsize, ancbufsize, integer(flags))
+        bufsize = size(bufsize, "recvmsg")
+        data, items, got, address = self._receive_message(bufsize, index(ancbufsize), flags)
         return data, items, got, address
 
     def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
         """As socket.recvmsg_into."""
         try:
             views = [memoryview(buffer) for buffer in buffers]
-        except TypeError as error:
-            if not hasattr(buffers, "__iter__"):
-                raise TypeError("recvmsg_into() argument 1 must be an iterable") from None
-            raise TypeError(str(error)) from None
-        for view in views:
-            if view.readonly:
-                raise TypeError("read-write bytes-like object expected")
+        except TypeError:
+            views = None
+        if views is None or any(view.readonly for view in views):
+            raise TypeError(
+                "recvmsg_into() argument 1 must be an iterable of single-segment read-write buffers"
+            )
         views = [view.cast("B") if view.format != "B" or view.ndim != 1 else view for view in views]
         total = sum(len(view) for view in views)
-        data, items, got, address = self._receive_message(
-            total, integer(ancbufsize), integer(flags)
-        )
+        data, items, got, address = self._receive_message(total, index(ancbufsize), flags)
         at = 0
         for view in views:
             piece = data[at : at + len(view)]
@@ -248,6 +278,7 @@ class SimulatedSocket(socket.socket):
         return len(data), items, got, address
 
     def _receive_message(self, limit: int, room: int, flags: int) -> Any:
+        flags = integer(flags)
         if room < 0 or room > 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
         description = self._description
@@ -290,12 +321,12 @@ class SimulatedSocket(socket.socket):
         description = blocking.accept(self._description, self._timeout)
         descriptor = self._table.open(description)
         try:
-            peer = to_python(description.family, description.getpeername())
+            peer = description.getpeername()
         except OSError:  # it came and went
-            peer = to_python(
-                description.family, (bytes(16 if description.family == 10 else 4), 0, 0, 0)
-            )
-        return descriptor, peer
+            peer = (b"", 0, 0, 0)
+            if isinstance(description, SocketDescription):
+                peer = description.socket.caller()
+        return descriptor, to_python(description.family, peer)
 
     def connect(self, address: Any, /) -> None:
         """As socket.connect."""
@@ -341,17 +372,19 @@ class SimulatedSocket(socket.socket):
         value = self._description.getsockopt(level, option, 4)
         return int.from_bytes(value[:4], sys.byteorder, signed=True)
 
-    def setsockopt(self, level: int, option: int, value: Any, length: Any = _INITIAL, /) -> None:
+    def setsockopt(self, *arguments: Any) -> None:
         """As socket.setsockopt."""
-        level, option = integer(level), integer(option)
-        if length is not _INITIAL:
+        if not 3 <= len(arguments) <= 4:
+            raise TypeError(f"setsockopt() takes exactly 3 arguments ({len(arguments)} given)")
+        level, option, value = integer(arguments[0]), integer(arguments[1]), arguments[2]
+        if len(arguments) == 4:
             if value is not None:
-                raise TypeError(f"setsockopt() argument 3 must be None, not {type(value).__name__}")
-            octets = bytes(integer(length))
-        elif isinstance(value, int):
-            octets = (int(value) & 0xFFFFFFFF).to_bytes(4, sys.byteorder)
-            if not -(1 << 31) <= value < 1 << 31:
-                raise OverflowError("Python int too large to convert to C int")
+                kind = type(value).__name__
+                raise TypeError(f"setsockopt() argument 3 must be None, not {kind}")
+            integer(arguments[3])
+            raise failure("EFAULT")  # the options that take a null pointer are not for sockets here
+        if isinstance(value, int) and -(1 << 31) <= value < 1 << 31:
+            octets = int(value).to_bytes(4, sys.byteorder, signed=True)
         else:
             octets = octets_of(value)
         self._description.setsockopt(level, option, octets)
@@ -369,10 +402,11 @@ class SimulatedSocket(socket.socket):
             if timeout < 0:
                 raise ValueError("Timeout value out of range")
             if timeout > LONGEST_TIMEOUT:
-                raise OverflowError("timeout doesn't fit into C timeval")
+                raise OverflowError("timestamp out of range for platform time_t")
         self._timeout = timeout
-        if self._fd >= 0:
-            self._description.nonblocking = timeout is not None
+        if self._fd < 0:
+            raise failure("EBADF")
+        self._description.nonblocking = timeout is not None
 
     def gettimeout(self) -> float | None:
         """As socket.gettimeout."""
@@ -380,8 +414,6 @@ class SimulatedSocket(socket.socket):
 
     def setblocking(self, flag: bool, /) -> None:
         """As socket.setblocking."""
-        if self._fd < 0:
-            raise failure("EBADF")
         self.settimeout(None if integer(flag) else 0.0)
 
     def getblocking(self) -> bool:
@@ -396,17 +428,17 @@ class SimulatedSocket(socket.socket):
     @property
     def family(self) -> Any:
         """As socket.family."""
-        return enum_of(self._description.family, socket.AddressFamily)
+        return enum_of(self._family, socket.AddressFamily)
 
     @property
     def type(self) -> Any:
         """As socket.type."""
-        return enum_of(self._description.type, socket.SocketKind)
+        return enum_of(self._kind, socket.SocketKind)
 
     @property
     def proto(self) -> int:
         """As socket.proto."""
-        return self._description.protocol
+        return self._proto
 
     def get_inheritable(self) -> bool:
         """As socket.get_inheritable: there is no other program to inherit anything."""
@@ -445,6 +477,8 @@ class SimulatedSocket(socket.socket):
 
     def _let_go(self) -> None:
         self._description = Closed(self._description)
+        if _facades.get(self._fd) is self:
+            del _facades[self._fd]
         self._fd = -1
 
     def __del__(self) -> None:
@@ -454,7 +488,7 @@ class SimulatedSocket(socket.socket):
             finally:
                 self._closed = True
                 try:
-                    SimulatedSocket._real_close(self)
+                    Simulated._real_close(self)
                 except OSError:
                     pass
 
@@ -480,19 +514,61 @@ class SimulatedSocket(socket.socket):
 
 
 REPORTED_MODULE: Final = "socket"
+
+
+class SimulatedSocket(Simulated):
+    """What `socket.socket` is on a simulated machine."""
+
+    __slots__ = (
+        "_description",
+        "_family",
+        "_fd",
+        "_kind",
+        "_proto",
+        "_system",
+        "_table",
+        "_timeout",
+    )
+
+
+for _name, _function in list(vars(Simulated).items()):
+    if callable(_function) and hasattr(_function, "__qualname__"):
+        _function.__qualname__ = f"socket.{_name}"
 SimulatedSocket.__module__ = "socket"
 SimulatedSocket.__qualname__ = SimulatedSocket.__name__ = "socket"
 
 # ------------------------------------------------------------ arguments
 
 
-def integer(value: Any) -> int:
-    """An argument that CPython reads with "i"."""
+def index(value: Any) -> int:
+    """An argument that CPython wants as an integer."""
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, float) or not hasattr(value, "__index__"):
+    if not hasattr(value, "__index__"):
         raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
     number: int = value.__index__()
+    return number
+
+
+def integer(value: Any) -> int:
+    """An argument that CPython reads with "i"."""
+    number = index(value)
+    if number > 0x7FFFFFFF:
+        raise OverflowError("signed integer is greater than maximum")
+    if number < -0x80000000:
+        raise OverflowError("signed integer is less than minimum")
+    return number
+
+
+def size(value: Any, caller: str) -> int:
+    """An argument that says how much to receive."""
+    number = index(value)
+    if abs(number) > sys.maxsize:
+        raise OverflowError("Python int too large to convert to C ssize_t")
+    if number < 0:
+        raise ValueError(f"negative buffersize in {caller}")
+    if number > LARGEST:
+        raise MemoryError
     return number
 
 
@@ -504,6 +580,8 @@ def octets_of(data: Any) -> bytes:
         view = memoryview(data)
     except TypeError:
         raise TypeError(f"a bytes-like object is required, not '{type(data).__name__}'") from None
+    if not view.c_contiguous:
+        raise BufferError("memoryview: underlying buffer is not C-contiguous")
     return view.tobytes()
 
 
@@ -543,6 +621,18 @@ def enum_of(value: int, kind: Any) -> Any:
         return value
 
 
+# Which object stands for a descriptor, so that os.close and os.dup2 reach it.
+_facades: WeakValueDictionary[int, Simulated] = WeakValueDictionary()
+
+
+def replaced(table: DescriptorTable, descriptor: int) -> None:
+    """A descriptor means something else now, or nothing: the socket object that has it must know."""
+    facade = _facades.get(descriptor)
+    if facade is not None and facade._table is table:
+        new = table.find(descriptor)
+        facade._description = Closed(facade._description) if new is None else new
+
+
 # ------------------------------------------------------------ which class
 
 _classes: dict[type, type] = {socket.socket: SimulatedSocket}
@@ -550,11 +640,15 @@ _classes: dict[type, type] = {socket.socket: SimulatedSocket}
 
 def simulated_class(cls: type) -> type:
     """The simulated form of a subclass of `socket.socket`; made once."""
-    if issubclass(cls, SimulatedSocket):
+    if issubclass(cls, Simulated):
         return cls
     found = _classes.get(cls)
     if found is None:
-        found = type(cls.__name__, (cls, SimulatedSocket), {"__module__": cls.__module__})
+        about = {"__module__": cls.__module__}
+        try:
+            found = type(cls.__name__, (cls, SimulatedSocket), about)
+        except TypeError:  # it has slots of its own, and two such bases do not go together
+            found = type(cls.__name__, (cls, Simulated), about)
         found.__qualname__ = cls.__qualname__
         _classes[cls] = found
     return found
@@ -569,7 +663,7 @@ def new_socket(cls: type, *arguments: Any, **named: Any) -> Any:
         simulated = current_system() is not None
     else:
         simulated = isinstance(fileno, int) and fileno >= FIRST_DESCRIPTOR
-    if simulated or issubclass(cls, SimulatedSocket):
+    if simulated or issubclass(cls, Simulated):
         return real_new(simulated_class(cls))
     return real_new(cls)
 
@@ -609,7 +703,7 @@ def make_method(name: str) -> Callable[..., Any]:
     simulated_method = getattr(SimulatedSocket, name)
 
     def method(self: Any, *arguments: Any, **named: Any) -> Any:
-        if isinstance(self, SimulatedSocket):
+        if isinstance(self, Simulated):
             return simulated_method(self, *arguments, **named)
         return real_method(self, *arguments, **named)
 
@@ -656,5 +750,7 @@ def dup(real: Any, descriptor: Any) -> Any:
 def close(real: Any, descriptor: Any) -> Any:
     """socket.close."""
     if isinstance(descriptor, int) and descriptor >= FIRST_DESCRIPTOR:
-        return descriptors().close(descriptor)
+        table = descriptors()
+        table.close(descriptor)
+        return replaced(table, descriptor)
     return real(descriptor)

@@ -105,7 +105,7 @@ def sleep(real: Real, seconds: Any) -> Any:
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
     if seconds > 1e10:
-        raise OverflowError("timestamp too large to convert to C _PyTime_t")
+        raise OverflowError("timestamp out of range for platform time_t")
     return blocking.sleep(seconds)
 
 

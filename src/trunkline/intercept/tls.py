@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
-from trunkline.intercept.socket import SimulatedSocket
+from trunkline.intercept.socket import Simulated
 from trunkline.sockets.errors import failure
 from trunkline.system import blocking
 
@@ -28,7 +28,7 @@ class Pump:
     def __init__(
         self,
         context: Any,
-        sock: SimulatedSocket,
+        sock: Simulated,
         server_side: bool,
         server_hostname: str | None,
         owner: Any,
@@ -191,7 +191,7 @@ def make_wrap_socket(original: Any) -> Any:
         owner: Any = None,
         session: Any = None,
     ) -> Any:
-        if isinstance(sock, SimulatedSocket):
+        if isinstance(sock, Simulated):
             return Pump(self, sock, server_side, server_hostname, owner, session)
         return original(self, sock, server_side, server_hostname, owner=owner, session=session)
 

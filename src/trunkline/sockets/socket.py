@@ -30,6 +30,7 @@ from trunkline.sockets.constants import (
     EPOLLOUT,
     EPOLLRDNORM,
     EPOLLWRNORM,
+    SOCK_STREAM,
 )
 from trunkline.sockets.errors import failure
 from trunkline.sockets.message import Address, Message, to_network, to_program
@@ -190,9 +191,25 @@ class Socket(Endpoint):
         """The peer's address. Raises ENOTCONN."""
         raise failure("ENOTCONN")
 
+    def caller(self) -> Address:
+        """The peer of an accepted socket, although it may be gone."""
+        return self.getpeername()
+
+    def at_mark(self) -> bool:
+        """What SIOCATMARK tells."""
+        raise failure("ENOTTY")
+
     def take_error(self) -> int:
         """SO_ERROR's result code, which is then gone."""
         return 0
+
+    def caller(self) -> Address:
+        """The peer of an accepted connection, even if it is over."""
+        raise failure("ENOTCONN")
+
+    def at_mark(self) -> bool:
+        """SIOCATMARK. Raises ENOTTY where there is no urgent data at all."""
+        raise failure("ENOTTY")
 
     def unread(self) -> int:
         """FIONREAD."""
@@ -231,6 +248,8 @@ class Socket(Endpoint):
         internet = self.transport.internet
         if octets in (ANY4, ANY6):
             return octets
+        if len(octets) == 16 and is_multicast(octets) and self.type == SOCK_STREAM:
+            raise failure("EINVAL")
         if len(octets) == 16 and _needs_scope(octets):
             if scope:
                 self.nic = self.nic_of(scope)

@@ -147,6 +147,7 @@ class StreamSocket(Socket):
         self.bound = octets
         self.bound_port = claim.port
         self.explicit_port = address[1] != 0
+        self.v6only = claim.v6only
 
     def getsockname(self) -> Address:
         connection = self.connection
@@ -158,6 +159,22 @@ class StreamSocket(Socket):
         connection = self.connection
         if connection is None or connection.state in (CLOSED, SYN_SENT, TIME_WAIT):
             raise failure("ENOTCONN")
+        return self.shown(connection.remote, connection.remote_port, connection.path.nic)
+
+    def caller(self) -> Address:
+        """The peer, although it may be gone: what accept tells."""
+        connection = self.connection
+        if connection is None:
+            raise failure("ENOTCONN")
+        return self.shown(connection.remote, connection.remote_port, connection.path.nic)
+
+    def at_mark(self) -> bool:
+        """What SIOCATMARK tells: the next octet is the urgent one."""
+        return self.connection is not None and self.connection.to_mark() == 0
+
+    def caller(self) -> Address:
+        connection = self.connection
+        assert connection is not None
         return self.shown(connection.remote, connection.remote_port, connection.path.nic)
 
     # ---- opening
@@ -453,6 +470,11 @@ class StreamSocket(Socket):
             code = connection.error
             connection.error = 0
         return failure(ERRNO[code] if code else otherwise)
+
+    def at_mark(self) -> bool:
+        if self.listener is not None:
+            raise failure("EINVAL")
+        return self.connection is not None and self.connection.to_mark() == 0
 
     def unread(self) -> int:
         if self.listener is not None:

@@ -21,18 +21,29 @@ from trunkline.sockets.constants import (
     EPOLLRDHUP,
     EPOLLRDNORM,
     MSG_DONTWAIT,
+    MSG_ERRQUEUE,
     MSG_OOB,
     MSG_PEEK,
     MSG_WAITALL,
     SOCK_STREAM,
 )
 from trunkline.sockets.errors import failure
-from trunkline.system.descriptors import WOULD_BLOCK, Address, Description, Message, Waiter
+from trunkline.system.descriptors import (
+    WOULD_BLOCK,
+    Address,
+    Description,
+    Message,
+    SocketDescription,
+    Waiter,
+)
 from trunkline.system.errors import EscapeRefused
 from trunkline.system.strands import Strand, Wait, current_strand
 
 READABLE: Final = EPOLLIN | EPOLLRDNORM | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR
 WRITABLE: Final = EPOLLOUT | EPOLLHUP | EPOLLERR
+
+# Flags with which a receive never waits.
+_AT_ONCE: Final = MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE
 
 Outcome = TypeVar("Outcome")
 
@@ -100,27 +111,40 @@ def until(
     outcome = attempt()
     if outcome is not None:
         return outcome
-    if timeout == 0 or (timeout is None and description.nonblocking):
-        raise failure("EAGAIN")
     strand = this_strand()
-    deadline = deadline_of(strand, timeout)
+    strand.scheduler.settle()
+    outcome = attempt()
+    if outcome is not None:
+        return outcome
+    if timeout == 0 or (timeout is None and description.nonblocking):
+        strand.scheduler.charge()
+        raise failure("EAGAIN")
+    own = option_timeout(description, bits) if timeout is None else None
+    deadline = deadline_of(strand, timeout if own is None else own)
     while True:
         woken = wait_ready(strand, description, bits, deadline)
         outcome = attempt()
         if outcome is not None:
             return outcome
         if not woken:
-            raise TimeoutError("timed out")
+            raise TimeoutError("timed out") if own is None else failure("EAGAIN")
+
+
+def option_timeout(description: Description, bits: int) -> float | None:
+    """Seconds of SO_RCVTIMEO or SO_SNDTIMEO, None where it is not set."""
+    if not isinstance(description, SocketDescription):
+        return None
+    socket = description.socket
+    span = socket.send_timeout if bits & EPOLLOUT else socket.receive_timeout
+    return span / 1e9 if span > 0 else None
 
 
 def recv(description: Description, limit: int, flags: int, timeout: float | None) -> bytes:
     """recv(2)."""
-    if flags & MSG_DONTWAIT:
+    if flags & _AT_ONCE:
         timeout = 0
     elif flags & MSG_WAITALL and timeout != 0:
         return recv_all(description, limit, flags, timeout)
-    if flags & MSG_OOB:
-        timeout = 0
     return until(lambda: description.recv(limit, flags), description, READABLE, timeout)
 
 
@@ -149,7 +173,7 @@ def recv_message(
     description: Description, limit: int, flags: int, timeout: float | None
 ) -> Message:
     """recvmsg(2), recvfrom(2)."""
-    if flags & MSG_DONTWAIT or flags & MSG_OOB:
+    if flags & _AT_ONCE:
         timeout = 0
     elif flags & MSG_WAITALL and timeout != 0 and description.type == SOCK_STREAM:
         return Message(recv_all(description, limit, flags, timeout), (b"", 0, 0, 0))
@@ -208,18 +232,23 @@ def send_all(description: Description, data: bytes, flags: int, timeout: float |
     if sent == len(data):
         return
     sent = max(sent, 0)
-    if timeout == 0 or (timeout is None and description.nonblocking):
-        if sent == 0:
-            raise failure("EAGAIN")
-        send(description, data[sent:], flags, 0)
-        raise failure("EAGAIN")
     strand = this_strand()
     deadline = deadline_of(strand, timeout)
-    while sent < len(data):
-        if not wait_ready(strand, description, WRITABLE, deadline):
-            raise TimeoutError("timed out")
+    at_once = timeout == 0 or (timeout is None and description.nonblocking)
+    own = option_timeout(description, EPOLLOUT) if timeout is None else None
+    if own is not None:
+        deadline = deadline_of(strand, own)
+    strand.scheduler.settle()
+    while True:
         more = description.send(data[sent:], flags)
         sent += max(more, 0)
+        if sent >= len(data):
+            return
+        if at_once and more <= 0:
+            strand.scheduler.charge()
+            raise failure("EAGAIN")
+        if not at_once and not wait_ready(strand, description, WRITABLE, deadline):
+            raise TimeoutError("timed out") if own is None else failure("EAGAIN")
 
 
 def accept(description: Description, timeout: float | None) -> Description:
@@ -268,6 +297,9 @@ def wait_any(
 ) -> bool:
     """Wait until `ready` says so, looking whenever one of the descriptions has some of its bits."""
     strand = this_strand()
+    strand.scheduler.settle()
+    if ready():
+        return True
     if timeout is not None and timeout <= 0:
         strand.scheduler.charge()
         return ready()

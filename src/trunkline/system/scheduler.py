@@ -32,6 +32,7 @@ FREE_CALLS: Final = 1000  # polls and clock reads without progress that cost no 
 CALL_COST: Final = 1_000  # nanoseconds charged for each one after that, to begin with
 CALL_COST_MAX: Final = 1_000_000
 COLLECT_EVERY: Final = 1024  # switches and rounds of the loop from one collection to the next
+SETTLE_ROUNDS: Final = 64  # turns of the loop without time passing
 UNWIND_LIMIT: Final = 100  # parks that a doomed strand is refused before it is left behind
 
 
@@ -173,6 +174,13 @@ class Scheduler:
     def pause(self, strand: Strand) -> None:
         """Let everything else that can happen now happen first."""
         self.park(Wait(strand), self.loop.now)
+
+    def settle(self) -> None:
+        """Let what is due now happen, before a program is told that there is nothing: loopback is quick."""
+        loop = self.loop
+        for _round in range(SETTLE_ROUNDS):
+            if not loop.run(loop.now):
+                return
 
     def charge(self) -> None:
         """Count a poll or clock read that changes nothing; a program that only spins pays with time.
