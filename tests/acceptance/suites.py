@@ -85,7 +85,12 @@ def _once(command: list[str], record: Path) -> tuple[bool, str]:
     environment = dict(os.environ, TMPDIR=str(folder), PYTHONHASHSEED="0")
     with open(folder / "output", "w+b") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            env=environment,
         )
         size, since = 0, time.monotonic()
         while process.poll() is None:

@@ -38,6 +38,7 @@ Kept = TypeVar("Kept")
 FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 PATIENCE = 5.0  # seconds, for what must come: a loaded machine is no failure
 SETTLE = 0.01
+VIRTUAL_PATIENCE = "5min"  # for a whole body: one that waits for ever is told, not waited for
 
 # Until programs run on simulated hosts, bodies run on the kernel only.
 STANDING = hasattr(trunkline, "Internet") and importlib.util.find_spec("trunkline.intercept.table")
@@ -243,7 +244,7 @@ def on_a_simulated_host(body: Callable[[Place], object], family: str) -> object:
 
     with trunkline.Internet(seed=1) as net:
         handle = net.host("h").start(program)
-        net.run()
+        net.run(until=VIRTUAL_PATIENCE)
         return handle.result
 
 

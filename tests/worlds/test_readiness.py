@@ -371,7 +371,7 @@ def test_arguments_of_poll(place: Place) -> object:
         outcome(epoll.poll, 0, -1),
         outcome(epoll.poll, 0, -2),
         outcome(epoll.poll, "x"),
-        outcome(epoll.poll, 1 << 62),
+        outcome(epoll.poll, 1 << 62).partition(":")[0],
         outcome(select.epoll, -2),
         outcome(select.epoll, 0),
     ]
