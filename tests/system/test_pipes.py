@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.system.kernel_and_ours import both
 from trunkline.fabric.loop import Loop
 from trunkline.system.descriptors import DescriptorTable
-from trunkline.system.pipes import PIPE_CAPACITY, open_socketpair
+from trunkline.system.pipes import PIPE_BUF, PIPE_PAGES, open_socketpair
 
+CAPACITY = PIPE_PAGES * PIPE_BUF
 STREAM, DGRAM, SEQPACKET = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
 PEEK = socket.MSG_PEEK
 
@@ -56,7 +57,7 @@ def test_a_pipe_is_full_at_its_capacity_and_never_splits_small_writes() -> None:
     def body(on: Any) -> Any:
         reader, writer = on.pipe()
         return [
-            on.write(writer, bytes(PIPE_CAPACITY - 4096)),
+            on.write(writer, bytes(CAPACITY - 4096)),
             on.poll(writer),
             on.write(writer, bytes(8192)),
             on.poll(writer),
@@ -65,7 +66,7 @@ def test_a_pipe_is_full_at_its_capacity_and_never_splits_small_writes() -> None:
             on.poll(writer),
             on.write(writer, bytes(5000)),
             on.write(writer, bytes(4096)),
-            len(on.read(reader, PIPE_CAPACITY)),
+            len(on.read(reader, CAPACITY)),
         ]
 
     both(body)
@@ -83,6 +84,26 @@ def test_a_dup_keeps_a_pipe_open() -> None:
             on.read(reader, 9),
             on.read(reader, 9),
         ]
+
+    both(body)
+
+
+_moves = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([1, 100, 3000, 4095, 4096, 4097, 5000, 9000, 70000])),
+    max_size=40,
+)
+
+
+@given(_moves)
+@settings(max_examples=100)
+def test_any_use_of_a_pipe_goes_as_on_the_kernel(moves: list[tuple[bool, int]]) -> None:
+    def body(on: Any) -> Any:
+        reader, writer = on.pipe()
+        got: list[Any] = []
+        for writes, size in moves:
+            got.append(on.write(writer, bytes(size)) if writes else on.read(reader, size))
+            got.append(on.poll(reader, writer))
+        return got
 
     both(body)
 

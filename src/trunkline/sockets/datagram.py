@@ -95,6 +95,8 @@ class DatagramSocket(Socket):
         self._bind(octets, address[1])
         self.explicit_port = address[1] != 0
         self.fixed_address = octets not in (ANY4, ANY6)
+        assert self.claim is not None
+        self.v6only = self.end.v6only = self.claim.v6only
 
     def _bind(self, octets: bytes, port: int) -> None:
         claim = self.claim_for(self.layer.ports, octets, port)

@@ -191,14 +191,6 @@ class Socket(Endpoint):
         """The peer's address. Raises ENOTCONN."""
         raise failure("ENOTCONN")
 
-    def caller(self) -> Address:
-        """The peer of an accepted socket, although it may be gone."""
-        return self.getpeername()
-
-    def at_mark(self) -> bool:
-        """What SIOCATMARK tells."""
-        raise failure("ENOTTY")
-
     def take_error(self) -> int:
         """SO_ERROR's result code, which is then gone."""
         return 0

@@ -168,15 +168,6 @@ class StreamSocket(Socket):
             raise failure("ENOTCONN")
         return self.shown(connection.remote, connection.remote_port, connection.path.nic)
 
-    def at_mark(self) -> bool:
-        """What SIOCATMARK tells: the next octet is the urgent one."""
-        return self.connection is not None and self.connection.to_mark() == 0
-
-    def caller(self) -> Address:
-        connection = self.connection
-        assert connection is not None
-        return self.shown(connection.remote, connection.remote_port, connection.path.nic)
-
     # ---- opening
 
     def connect(self, address: Address | None, now: int) -> bool:

@@ -328,10 +328,26 @@ class SocketDescription(Description):
     def send(self, data: bytes, flags: int) -> int:
         loop = self.loop
         count = self.socket.send(data, flags, loop.now)
+        carry(loop)
         if count < len(data):
             self._blocked = True
-        carry(loop)
+            if count > 0:
+                return self._send_rest(data, count, flags)
         return count
+
+    def _send_rest(self, data: bytes, sent: int, flags: int) -> int:
+        """As the kernel's loopback: what is acknowledged at the same instant makes room at once."""
+        loop = self.loop
+        while sent < len(data):
+            try:
+                count = self.socket.send(data[sent:], flags, loop.now)
+            except OSError:
+                return sent
+            if count <= 0:
+                return sent
+            sent += count
+            carry(loop)
+        return sent
 
     def send_to(self, data: bytes, flags: int, address: Address) -> int:
         loop = self.loop

@@ -46,8 +46,8 @@ from trunkline.system.descriptors import (
 READABLE: Final = EPOLLIN | EPOLLRDNORM
 WRITABLE: Final = EPOLLOUT | EPOLLWRNORM
 
-PIPE_CAPACITY: Final = 65536  # octets: 16 pages
-PIPE_BUF: Final = 4096  # writes up to this are never split
+PIPE_PAGES: Final = 16  # what a pipe holds
+PIPE_BUF: Final = 4096  # octets of a page; writes up to this are never split
 SOCKET_BUFFER: Final = 212992  # net.core.wmem_default
 STREAM_CHUNK: Final = 32768  # a stream send larger than this is queued in pieces
 CHUNK_OVERHEAD: Final = 768  # what a queued piece costs beside its octets, in Linux's accounts
@@ -63,13 +63,13 @@ _SO_DOMAIN: Final = 39
 
 
 class _Pipe:
-    """What the two ends of a pipe share."""
+    """What the two ends of a pipe share: pages, of which the first may have been read in part."""
 
-    __slots__ = ("chunks", "first", "reader", "size", "writer")
+    __slots__ = ("first", "pages", "reader", "size", "writer")
 
     def __init__(self) -> None:
-        self.chunks: deque[bytes] = deque()
-        self.first = 0  # octets of the first chunk that were read
+        self.pages: deque[bytes] = deque()
+        self.first = 0  # octets of the first page that were read
         self.size = 0
         self.reader: ReadEnd | None = None
         self.writer: WriteEnd | None = None
@@ -94,13 +94,12 @@ class ReadEnd(Description):
             return b""
         if not pipe.size:
             return b"" if pipe.writer is None else None
-        full = pipe.size > PIPE_CAPACITY - PIPE_BUF
-        data = _take(pipe.chunks, pipe.first, limit)
-        pipe.first = data[1]
-        pipe.size -= len(data[0])
-        if full and pipe.writer is not None and pipe.size <= PIPE_CAPACITY - PIPE_BUF:
+        full = len(pipe.pages) == PIPE_PAGES
+        data, pipe.first = _take(pipe.pages, pipe.first, limit)
+        pipe.size -= len(data)
+        if full and pipe.writer is not None and len(pipe.pages) < PIPE_PAGES:
             pipe.writer.notify(WRITABLE)
-        return data[0]
+        return data
 
     def write(self, data: bytes) -> int:
         raise failure("EBADF")
@@ -125,7 +124,7 @@ class WriteEnd(Description):
 
     def readiness(self) -> int:
         pipe = self._pipe
-        free = pipe.size <= PIPE_CAPACITY - PIPE_BUF
+        free = len(pipe.pages) < PIPE_PAGES
         return (WRITABLE if free else 0) | (EPOLLERR if pipe.reader is None else 0)
 
     def read(self, limit: int) -> bytes | None:
@@ -137,15 +136,22 @@ class WriteEnd(Description):
             raise failure("EPIPE")
         if not data:
             return 0
-        room = PIPE_CAPACITY - pipe.size
-        if room < len(data):
-            if len(data) <= PIPE_BUF or not room:
-                return WOULD_BLOCK
-            data = data[:room]
-        pipe.chunks.append(data)
-        pipe.size += len(data)
+        # as pipe_write, fs/pipe.c: the odd end may join the last page, all else takes pages of its own
+        pages = pipe.pages
+        taken = len(data) % PIPE_BUF
+        if pipe.size and taken and len(pages[-1]) + taken <= PIPE_BUF:
+            pages[-1] += data[:taken]
+        else:
+            taken = 0
+        while taken < len(data) and len(pages) < PIPE_PAGES:
+            page = data[taken : taken + PIPE_BUF]
+            pages.append(page)
+            taken += len(page)
+        if not taken:
+            return WOULD_BLOCK
+        pipe.size += taken
         pipe.reader.notify(READABLE)
-        return len(data)
+        return taken
 
     def unread(self) -> int:
         return self._pipe.size
