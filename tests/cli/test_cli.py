@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -321,3 +322,21 @@ def test_the_ladder_and_a_packet() -> None:
     line = absent.stderr.splitlines()[-1]
     assert line.startswith("trunkline: --packet 1000: this run's packets have the numbers 1 to 1")
     assert absent.returncode == 2
+
+
+def test_interrupting_a_program_that_spins(tmp_path: Path) -> None:
+    name = lab(tmp_path, alice="print('spinning', flush=True)\nwhile True:\n    pass\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "trunkline", "run", name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "trunkline: interrupted at 0.000000 s of the world"

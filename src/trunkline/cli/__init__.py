@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Final
+
+INTERRUPTED: Final = 130  # exit status after Ctrl-C, as shells have it
 
 
 def main() -> None:
@@ -16,4 +20,9 @@ def main() -> None:
         if error.name not in {"click", "rich"}:
             raise
         sys.exit(f"trunkline: the command line needs {error.name}: pip install click rich")
-    sys.exit(command(sys.argv[1:]))
+    status = command(sys.argv[1:])
+    if status == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # a program that spins would keep us waiting
+    sys.exit(status)

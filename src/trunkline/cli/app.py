@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 import trunkline
-from trunkline.cli import words
+from trunkline.cli import INTERRUPTED, words
 from trunkline.topology.mistakes import LabError, TopologyError
 
 # Commands that DESIGN has and this version has not: named, so that nobody looks for a typing error.
@@ -165,7 +165,7 @@ def command(arguments: Sequence[str]) -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         words.complain("interrupted")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

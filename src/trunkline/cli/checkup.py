@@ -1,13 +1,11 @@
-"""`trunkline doctor`: the findings as a table."""
+"""`trunkline doctor`: the findings, one a line, with the remedy below where there is one."""
 
 from __future__ import annotations
 
 import platform
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import click
 
 import trunkline
 from trunkline import doctor
@@ -21,15 +19,14 @@ _SIGNS: Final = {
 
 def checkup() -> int:
     """Print every finding with its remedy; status 1 if something does not work."""
-    console = Console(highlight=False)
-    console.print(f"trunkline {trunkline.__version__} on {platform.system()} {platform.machine()}")
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    findings = list(doctor.examine())
-    for finding in findings:
+    click.echo(f"trunkline {trunkline.__version__} on {platform.system()} {platform.machine()}")
+    findings = []
+    for finding in doctor.examine():
+        findings.append(finding)
         sign, colour = _SIGNS[finding.state]
-        what = Text(finding.detail)
+        click.echo(f"{click.style(sign, fg=colour)} {finding.what + ':':26} {finding.detail}")
         if finding.remedy:
-            what.append(f"\n→ {finding.remedy}", style="bold")
-        table.add_row(Text(sign, style=colour), finding.what, what)
-    console.print(table)
-    return 1 if any(finding.state == doctor.BROKEN for finding in findings) else 0
+            click.echo(click.style(f"{'':29}→ {finding.remedy}", bold=True))
+    broken = [finding for finding in findings if finding.state == doctor.BROKEN]
+    click.echo("Something does not work." if broken else "All that is needed works.")
+    return 1 if broken else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from time import monotonic
 from typing import Any, Final
@@ -11,7 +12,7 @@ import click
 from trunkline.base import units
 from trunkline.base.timers import NEVER
 from trunkline.base.units import clock_text
-from trunkline.cli import seeing, words
+from trunkline.cli import INTERRUPTED, seeing, words
 from trunkline.cli.progress import Progress
 from trunkline.cli.summary import summary
 from trunkline.services.registry import SERVICES, service_mistake
@@ -23,7 +24,6 @@ from trunkline.topology.lab import read_lab
 from trunkline.topology.watch import Drops
 
 WORLD_STOPPED: Final = 1  # exit status of a run that could not go on
-INTERRUPTED: Final = 130
 
 
 def run_lab(path: str, options: dict[str, Any]) -> int:
@@ -44,18 +44,29 @@ def run_description(description: Description, until: int | None, options: dict[s
     views = seeing.Views(options)
     began = monotonic()
     drops = Drops()
-    with Internet.from_description(description, options.get("seed"), options.get("strict")) as net:
+    with Progress(until) as progress:
+        net = Internet.from_description(description, options.get("seed"), options.get("strict"))
         net.watch(drops)
-        views.open(net)
-        verdict, status = _go(net, until)
-        wall = monotonic() - began
-        running = [p.name for p in net.world.programs if not p.done and not p.service]
+        try:
+            views.open(net)
+            progress.net = net
+            verdict, status = _go(net, until)
+            wall = monotonic() - began
+            failed = [program for program in net.world.finished if program.exit_code]
+            if verdict:  # it says who was ended, and why
+                failed = [program for program in failed if program.exit_code != -signal.SIGKILL]
+            running = [p.name for p in net.world.programs if not p.done and not p.service]
+            net.close_captures()
+        except BaseException:
+            net.close()
+            raise
+        if status != INTERRUPTED:  # whoever interrupts does not wait for programs to unwind
+            net.close()
     views.show()
     sys.stdout.flush()
     for line in summary(net, drops, wall):
         words.tell(line)
     views.tell()
-    failed = _failures(net)
     if not verdict:
         for name in running:
             words.tell(f"{name} was still running at {clock_text(net.loop.now)} s")
@@ -87,21 +98,13 @@ def check_services(description: Description) -> None:
 def _go(net: Internet, until: int | None) -> tuple[str, int]:
     """Let the world run: what stopped it before its end, if anything did, and the status for that."""
     try:
-        with Progress(net, until):
-            net.settle()
-            net.world.run(NEVER if until is None else until, raising=False)
+        net.settle()
+        net.world.run(NEVER if until is None else until, raising=False)
     except (Deadlock, Spinning) as error:
         return str(error), WORLD_STOPPED
     except KeyboardInterrupt:
         return f"interrupted at {clock_text(net.loop.now)} s of the world", INTERRUPTED
     return "", 0
-
-
-def _failures(net: Internet) -> list[Program]:
-    """The programs that failed, in the order of their ends."""
-    return [
-        program for program in net.world.finished if program.exit_code and program.exit_code > 0
-    ]
 
 
 def _failure(program: Program) -> str:

@@ -349,8 +349,12 @@ class Internet:
     # ------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """End what still runs, and close captures. Closing twice does nothing."""
+        """Close captures, and end what still runs. Closing twice does nothing."""
+        self.close_captures()
         self.world.close()
+
+    def close_captures(self) -> None:
+        """Write captures to their end. What happens later is in none of them."""
         for capture in self._captures:
             capture.close()
         self._captures.clear()
