@@ -3,7 +3,8 @@
 RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3, RFC 4443, RFC 1191, RFC 8201. The versions part in icmpv4 and
 icmpv6, which say when an error is due and how it is coded.
 
-Left out on purpose: timestamps (a MAY), router discovery of IPv4, sending redirects.
+Left out on purpose: timestamps (a MAY), router discovery of IPv4; redirects of IPv6 are neighbour
+discovery's.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from trunkline.internet.errors import (
     ERRORS_AT_ONCE,
     PORT,
     PROTOCOL,
+    REDIRECTS_A_SECOND,
+    REDIRECTS_AT_ONCE,
     TokenBucket,
 )
 from trunkline.internet.ndp import Ndp
@@ -52,6 +55,7 @@ class Control(Output):
     __slots__ = (
         "_bucket",
         "_mtu_bucket",
+        "_redirect_bucket",
         "delivered",
         "delivered_nic",
         "ndp",
@@ -68,6 +72,7 @@ class Control(Output):
         self.reports: list[Report] = []
         self._bucket = TokenBucket(ERRORS_A_SECOND, ERRORS_AT_ONCE)
         self._mtu_bucket = TokenBucket(ERRORS_A_SECOND, ERRORS_AT_ONCE)  # of path MTU messages
+        self._redirect_bucket = TokenBucket(REDIRECTS_A_SECOND, REDIRECTS_AT_ONCE)
 
     def drop(self, packet: Packet, reason: str, now: int) -> int:
         """Count a packet under a reason and tell the trace; it ends here."""
@@ -297,6 +302,20 @@ class Control(Output):
         self.redirected(dst, nic, target)
         self.counters.count("icmp: redirected")
         return DONE
+
+    def send_redirect(
+        self, nic: Nic, packet: Packet, ip: IpHeader, next_hop: bytes, now: int
+    ) -> None:
+        """A packet goes back out of the NIC it came by: tell its sender of the nearer router."""
+        # RFC 1812 §5.2.7.2 MUST, ICMP-033: only where sender and next hop are on one network of ours
+        route = self.routes.lookup_via(ip.src, nic)
+        if route.nic is not nic or route.next_hop or not route.prefix.contains(next_hop):
+            return
+        if not self._redirect_bucket.take(now):
+            self.counters.count("icmp: redirects limited")
+            return
+        icmp = Icmp(wire4.REDIRECT, wire4.REDIRECT_HOST, int.from_bytes(next_hop, "big"))
+        self._send_error(nic, packet, ip, icmp, now)
 
     def is_router(self) -> bool:
         """Whether this host forwards."""

@@ -17,6 +17,8 @@ PROHIBITED: Final = 5
 
 ERRORS_A_SECOND: Final = 1000  # as Linux's icmp_msgs_per_sec and icmp_msgs_burst
 ERRORS_AT_ONCE: Final = 50
+REDIRECTS_A_SECOND: Final = 10
+REDIRECTS_AT_ONCE: Final = 10
 
 
 @final

@@ -4,8 +4,7 @@ RFC 1122 chapter 3 (hosts), RFC 1812 chapter 5 (routers), RFC 8200. `Internet.re
 are the two doors. What is whole, ours and plain goes straight through; everything else takes the slow walk
 below it, whose steps stand in the order in which the RFCs demand them.
 
-Left out on purpose: multicast forwarding, source routes, record-route and timestamp options, redirects by
-routers.
+Left out on purpose: multicast forwarding, source routes, record-route and timestamp options.
 """
 
 from __future__ import annotations
@@ -332,6 +331,8 @@ class Internet(Control):
             return self.drop(packet, "forward: hop limit", now)
         if packet.ip_length() > out.mtu:
             return self._forward_in_pieces(nic, packet, ip, route, out, now)
+        if out is nic and ip.version == 4:
+            self.send_redirect(nic, packet, ip, route.next_hop or dst, now)
         self._remember_source(nic, ip.src)
         if self._ways_generation != self.routes.generation or len(self._ways) >= WAYS_LIMIT:
             self._ways.clear()
