@@ -44,6 +44,8 @@ ECHO_PAYLOAD_LIMIT: Final = 0xFFFF
 _IP_RECVTOS: Final = IPPROTO_IP << 16 | 13  # options that say what recvmsg is to tell
 _IP_RECVTTL: Final = IPPROTO_IP << 16 | 12
 _IP_PKTINFO: Final = IPPROTO_IP << 16 | 8
+_IP_RECVERR: Final = IPPROTO_IP << 16 | 11
+_IPV6_RECVERR: Final = IPPROTO_IPV6 << 16 | 25
 _IPV6_RECVPKTINFO: Final = IPPROTO_IPV6 << 16 | 49
 _IPV6_RECVHOPLIMIT: Final = IPPROTO_IPV6 << 16 | 51
 _IPV6_RECVTCLASS: Final = IPPROTO_IPV6 << 16 | 66
@@ -304,6 +306,10 @@ class DatagramSocket(Socket):
         end.multicast_all = self.multicast_all
         end.multicast_loop = self.multicast_loop
         end.checksummed = not self.no_check
+        plain = self.plain
+        if plain is not None:
+            key = _IP_RECVERR if self.family == AF_INET else _IPV6_RECVERR
+            end.every_error = plain.get(key, 0) != 0
         claim = self.claim
         if claim is not None:
             claim.reuse_address = self.reuse_address

@@ -231,10 +231,9 @@ def set_option(socket: Socket, level: int, option: int, value: bytes, now: int) 
         done = set_ipv6(socket, option, value, now)
     else:
         raise failure("ENOPROTOOPT")
-    if done:
-        socket.reconfigured(now)
-    else:
+    if not done:
         _set_plain(socket, level, option, value)
+    socket.reconfigured(now)
 
 
 def integer(value: int) -> bytes:

@@ -3,7 +3,8 @@
 RFC 768, RFC 1122 §4.1, RFC 1112 (multicast delivery). Whoever owns an end sets its plain attributes; they
 hold from the next datagram on. Addresses are 4 or 16 octets, mapped ones always as 4.
 
-Left out: IP options, source filters of multicast, the error queue (IP_RECVERR).
+Left out: IP options, source filters of multicast, the error queue (of IP_RECVERR there is only that an
+end hears of every error).
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class DatagramEnd:
         "drops",
         "endpoint",
         "error",
+        "every_error",
         "hop_limit",
         "local",
         "local_port",
@@ -93,6 +95,7 @@ class DatagramEnd:
         self.claim: Claim | None = None
         self.path: Path | None = None  # while connected
         self.error = 0
+        self.every_error = False  # IP_RECVERR: unconnected too, and soft ones
         self.queue: list[Datagram] = []
         self.queued = 0  # octets in it, overhead included
         self.receive_limit = RECEIVE_BUFFER
@@ -306,12 +309,17 @@ class DatagramLayer:
         if ends is None:
             return
         for end in ends:
-            if end.remote != report.remote or end.remote_port != report.remote_port:
-                continue
             if end.local not in (report.local, ANY4, ANY6):
                 continue
+            if end.every_error and not end.remote:
+                end.error = report.code
+                note(self.events, end.endpoint)
+                continue
+            if end.remote != report.remote or end.remote_port != report.remote_port:
+                continue
             # RFC 1122 §4.1.3.3 MUST, UDP-010: the error on the next call; as Linux, hard ones only
-            if report.hard or (report.code == TOO_BIG and end.pmtu != PMTU_DONT):
+            too_big = report.code == TOO_BIG and end.pmtu != PMTU_DONT
+            if report.hard or too_big or end.every_error:
                 end.error = report.code
                 note(self.events, end.endpoint)
 
