@@ -20,13 +20,21 @@ _UUID_EPOCH: Final = (
 class Randomness:
     """The random sources of one machine."""
 
-    __slots__ = ("_dice", "_node", "_sequence", "instance")
+    __slots__ = ("_dice", "_instance", "_node", "_seed", "_sequence")
 
     def __init__(self, seed: int, name: str) -> None:
         self._dice = Dice(seed, f"randomness of {name}")
-        self.instance = random.Random(self._dice.word())  # stands for the module's own functions
+        self._seed = self._dice.word()
+        self._instance: random.Random | None = None  # 2.5 KiB, made for the first who asks
         self._node = self._dice.word() >> 16 | 1 << 40  # the multicast bit: not a real card's
         self._sequence = self._dice.below(1 << 14)
+
+    @property
+    def instance(self) -> random.Random:
+        """What stands for the functions of the module `random`."""
+        if self._instance is None:
+            self._instance = random.Random(self._seed)
+        return self._instance
 
     def urandom(self, count: int) -> bytes:
         """As os.urandom."""

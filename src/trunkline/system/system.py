@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from trunkline.sockets.constants import AF_UNIX
 from trunkline.sockets.create import create
 from trunkline.sockets.errors import failure
 from trunkline.system.descriptors import SocketDescription
 from trunkline.system.names import Names
 from trunkline.system.randomness import Randomness
-from trunkline.system.strands import HOST
+from trunkline.system.strands import HOST, current_strand
+from trunkline.system.unix import UnixNames, UnixSocket
 
 if TYPE_CHECKING:
     from trunkline.host.host import Host
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from trunkline.system.world import World
 
 _HIDDEN: Final = ("_proxy", "_PROXY", "NETRC")
+
+
+def real_environment() -> dict[str, str]:
+    """This process's variables without the real user's network settings: no proxies, no netrc."""
+    return {name: text for name, text in os.environ.items() if not name.endswith(_HIDDEN)}
 
 
 class System:
@@ -34,19 +41,26 @@ class System:
         self.name = name
         self.clock = world.scheduler.clock
         self.randomness = Randomness(world.seed, name)
-        # Nothing of the real user's network settings reaches a program: no proxies, no netrc.
         self.names = Names(self)
-        self.environment = {
-            variable: text
-            for variable, text in os.environ.items()
-            if not variable.endswith(_HIDDEN)
-        }
-        self.environment.update(HOSTNAME=name, NETRC=os.devnull)
+        self.unix_names = UnixNames()
         self.programs: list[Program] = []
         world.add(self)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that a program starts with: the world's, and the machine's name."""
+        return {**self.world.environment, "HOSTNAME": self.name, "NETRC": os.devnull}
+
     def open_socket(self, family: int, kind: int, protocol: int) -> int:
         """A new socket's descriptor. Raises OSError as socket(2)."""
+        if family == AF_UNIX:
+            if protocol not in {0, AF_UNIX}:
+                raise failure("EPROTONOSUPPORT")
+            strand = current_strand()
+            program = strand.program if strand is not None else None
+            owner = (program.pid if program is not None else 0, os.getuid(), os.getgid())
+            local = UnixSocket(self.world.loop, self.unix_names, kind, owner)
+            return self.world.descriptors.open(local)
         if self.host is None:
             raise failure("EAFNOSUPPORT")
         socket = create(self.host.transport, family, kind, protocol)
