@@ -120,7 +120,8 @@ def test_a_program_that_waits_for_ever(tmp_path: Path) -> None:
         (["run", "lab.toml", "--pcap", "x.pcapng", "--pcap-at", "eve"], 'no machine "eve" here; known here: alice, bob'),
         (["run", "lab.toml", "--pcap-at", "bob"], "run: --pcap-at says where to capture; --pcap FILE is missing (trunkline run --help)"),
         (["run", "lab.toml", "--pcap", "no/x.pcapng"], "no/x.pcapng: cannot be written: No such file or directory"),
-        (["python"], "python: found nothing, expected a script, -m MODULE or -c CODE after python (trunkline python --help)"),
+        (["python", "no.py"], "python: can't open file 'no.py': No such file or directory (trunkline python --help)"),
+        (["python", "--wat", "no.py"], "python: unknown option --wat in 'python --wat no.py' (trunkline python --help)"),
     ],
 )  # fmt: skip
 def test_mistakes_on_the_command_line(tmp_path: Path, arguments: list[str], line: str) -> None:
@@ -204,6 +205,21 @@ def test_python_runs_modules_and_scripts(tmp_path: Path) -> None:
     module = trunk("python", "-m", "hello", "x", cwd=tmp_path)
     assert module.stdout.endswith("True\n")
     assert (script.returncode, module.returncode) == (0, 0)
+
+
+@pytest.mark.once
+def test_python_takes_options_and_standard_input(tmp_path: Path) -> None:
+    code = "import sys; print(sys.warnoptions, sys.dont_write_bytecode, sys.argv[1:])"
+    done = trunk("python", "-B", "-W", "error", "-c", code, "-u", cwd=tmp_path)
+    assert done.stdout == "['error'] True ['-u']\n"
+    piped = subprocess.run(
+        [sys.executable, "-m", "trunkline", "python"],
+        input="import socket; print(socket.gethostname())",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert piped.stdout == "here\n"
 
 
 def test_python_tells_of_an_exception_as_python_does(tmp_path: Path) -> None:

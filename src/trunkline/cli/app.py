@@ -6,7 +6,7 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -126,10 +126,13 @@ def python_(arguments: tuple[str, ...]) -> int:
 
     The host has a name and loopback, and nothing else; its time is virtual.
     """
-    from trunkline.cli.python import run_python
+    from trunkline.cli.python import interpreter_options, run_python
 
+    flags, rest = interpreter_options(list(arguments))
+    if flags:
+        _again([sys.executable, *flags, "-m", "trunkline", "python", *rest])
     _repeatable()
-    return run_python(list(arguments))
+    return run_python(rest)
 
 
 @app.command(context_settings=_PLAIN)
@@ -185,8 +188,12 @@ def _one_line(error: click.ClickException) -> str:
 
 def _repeatable() -> None:
     """Start again with hashes that do not differ from run to run, if they would."""
-    if not sys.flags.hash_randomization or sys.flags.ignore_environment:
-        return
+    if sys.flags.hash_randomization and not sys.flags.ignore_environment:
+        _again(sys.orig_argv)
+
+
+def _again(arguments: list[str]) -> NoReturn:
+    """Become another interpreter, with hashes that are the same every time."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONHASHSEED": "0"})
+    os.execve(sys.executable, arguments, {**os.environ, "PYTHONHASHSEED": "0"})

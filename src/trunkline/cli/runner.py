@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from time import monotonic
 from typing import Any, Final
@@ -23,6 +22,7 @@ from trunkline.topology.internet import Internet
 from trunkline.topology.lab import read_lab
 from trunkline.topology.watch import Drops
 
+KILLED: Final = -9  # what a program that was ended from outside exits with
 WORLD_STOPPED: Final = 1  # exit status of a run that could not go on
 
 
@@ -54,7 +54,7 @@ def run_description(description: Description, until: int | None, options: dict[s
             wall = monotonic() - began
             failed = [program for program in net.world.finished if program.exit_code]
             if verdict:  # it says who was ended, and why
-                failed = [program for program in failed if program.exit_code != -signal.SIGKILL]
+                failed = [program for program in failed if program.exit_code != KILLED]
             running = [p.name for p in net.world.programs if not p.done and not p.service]
             net.close_captures()
         except BaseException:
