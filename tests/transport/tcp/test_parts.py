@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +12,7 @@ from trunkline.transport.tcp.assembly import RUNS, Assembly
 from trunkline.transport.tcp.bytequeue import ByteQueue
 from trunkline.transport.tcp.congestion import INFINITE, NewReno
 from trunkline.transport.tcp.cubic import Cubic, cube_root
+from trunkline.transport.tcp.scoreboard import LOST, RESENT, SACKED, Scoreboard, Sent
 from trunkline.transport.tcp.sequence import MASK, after, before, distance
 
 NUMBERS = st.integers(0, MASK)
@@ -57,7 +60,7 @@ def test_assembly_gives_back_the_stream(
         held |= set(range(at, min(at + length, len(stream))))
         edges = [((run.left - base) & MASK, (run.right - base) & MASK) for run in assembly.runs]
         assert edges == sorted(edges)
-        for (_, right), (left, _) in zip(edges, edges[1:], strict=False):
+        for (_, right), (left, _) in pairwise(edges):
             assert right < left
         assert {n for left, right in edges for n in range(left, right)} == held
         assert sorted(assembly.blocks(99)) == sorted((run.left, run.right) for run in assembly.runs)
@@ -177,3 +180,72 @@ def test_slow_start_stops_at_ssthresh() -> None:
     for _ in range(9):
         reno.on_ack(1000, 1, 1)
     assert reno.cwnd == 13_000
+
+
+@given(
+    base=NUMBERS,
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=30),
+    options=st.lists(
+        st.lists(st.tuples(st.integers(0, 90), st.integers(1, 40)), min_size=1, max_size=4),
+        max_size=12,
+    ),
+    acked=st.integers(0, 10),
+)
+def test_scoreboard_marks_what_blocks_cover(
+    base: int, lengths: list[int], options: list[list[tuple[int, int]]], acked: int
+) -> None:
+    """CC-036, CC-041: a record is sacked when one block covered it whole; the sums follow every change."""
+    board = Scoreboard()
+    at = 0
+    for length in lengths:
+        board.records.append(Sent((base + at) & MASK, length, b"x" * length, 0, 0))
+        at += length
+    total = at
+    covered: set[int] = set()
+    for option in options:
+        blocks = []
+        gained = 0
+        for left, length in option:
+            right = min(left + length, total)
+            if left >= right:
+                continue
+            edges = ((base + left) & MASK, (base + right) & MASK)
+            blocks.append(edges)
+            gained += board.mark_sacked(*edges)
+            place = 0
+            for number, size in enumerate(lengths):
+                if left <= place and place + size <= right:
+                    covered.add(number)
+                place += size
+        if gained:
+            board.known = tuple(blocks)
+        found = {n for n, record in enumerate(board.records) if record.state & SACKED}
+        assert found == covered
+        assert board.sacked == sum(lengths[n] for n in covered)
+        board.find_lost(3)
+        assert board.lost == sum(r.length for r in board.records if r.state & LOST)
+        index = board.next_waiting()
+        if index >= 0:
+            board.mark_resent(board.records[index], 1)
+        hole = board.next_hole()
+        expected = [
+            n
+            for n, record in enumerate(board.records)
+            if not record.state & (SACKED | RESENT) and covered and n < max(covered)
+        ]
+        assert hole == (expected[0] if expected else -1)
+        assert board.resent == sum(r.length for r in board.records if r.state & RESENT)
+        assert board.waiting == sum(
+            r.length for r in board.records if r.state & LOST and not r.state & RESENT
+        )
+    for _ in range(min(acked, len(lengths))):
+        board.drop_first()
+    left_over = board.records[board.head :]
+    assert board.sacked == sum(r.length for r in left_over if r.state & SACKED)
+    assert board.lost == sum(r.length for r in left_over if r.state & LOST)
+    board.mark_all_lost()
+    assert (
+        board.waiting
+        == board.lost
+        == sum(r.length for r in board.records[board.head :] if not r.state & SACKED)
+    )

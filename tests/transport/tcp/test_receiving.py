@@ -378,6 +378,23 @@ def test_window_shuts_and_opens() -> None:
     assert out.ack + (out.window << scale) >= edge
 
 
+def test_window_does_not_grow_by_crumbs() -> None:
+    """MUST-39: by no less than a segment, or half the buffer where that is less."""
+    for buffer, step in ((8000, 1460), (1000, 500)):
+        settings = TcpSettings(linux_policy())
+        settings.receive_buffer = buffer
+        bench = Bench()
+        connection = bench.accepted(settings=settings)
+        bench.inject(Seg(ACK, 1, 1, b"x" * buffer))
+        bench.after(1 * S)
+        assert bench.out()[-1].window == 0
+        connection.receive(step - 1, bench.world.now)
+        bench.inject(Seg(ACK, buffer, 1))
+        assert bench.one().window == 0
+        connection.receive(1, bench.world.now)
+        assert bench.one().window == step
+
+
 def test_no_more_acks_than_segments_but_for_window_updates() -> None:
     """CC-019: reading in small pieces sends nothing."""
     bench = Bench()

@@ -222,6 +222,21 @@ def test_newreno_partial_acknowledgement() -> None:
     assert bench.host.tcp.statistics()["fast recoveries"] == 1
 
 
+def test_newreno_deflates_by_what_was_acknowledged() -> None:
+    """CC-013, CC-014: a partial acknowledgement of two segments lets one new one follow the resent one."""
+    bench = Bench(reno())
+    connection = bench.called(PLAIN)
+    connection.send(b"x" * 40_000, bench.world.now)
+    bench.out()
+    for _ in range(9):
+        bench.inject(Seg(ACK, 1, 1))
+    assert seqs(bench.out()) == [10_001, 11_001, 1, 12_001, 13_001, 14_001]
+    bench.inject(Seg(ACK, 1, 2001))
+    assert seqs(bench.out()) == [2001, 15_001]
+    bench.inject(Seg(ACK, 1, 2001))
+    assert seqs(bench.out()) == [16_001]
+
+
 def test_duplicates_after_a_timeout_start_nothing() -> None:
     """CC-015: RFC 6582 §3.2 step 6 and §4: not below recover."""
     bench = Bench(reno())
@@ -233,6 +248,17 @@ def test_duplicates_after_a_timeout_start_nothing() -> None:
     for _ in range(6):
         bench.inject(Seg(ACK, 1, 1))
     assert "fast recoveries" not in bench.host.tcp.statistics()
+    bench.inject(Seg(ACK, 1, 10_001))
+    connection.send(b"x" * 3000, bench.world.now)
+    bench.out()
+    for _ in range(6):  # they may come of what was resent in vain
+        bench.inject(Seg(ACK, 1, 10_001))
+    assert "fast recoveries" not in bench.host.tcp.statistics()
+    bench.inject(Seg(ACK, 1, 11_001))
+    connection.send(b"x" * 3000, bench.world.now)
+    for _ in range(3):
+        bench.inject(Seg(ACK, 1, 11_001))
+    assert bench.host.tcp.statistics()["fast recoveries"] == 1
 
 
 @FAMILIES
@@ -299,8 +325,9 @@ def test_rescue() -> None:
     bench.inject(Seg(ACK, 1, 1, options=block(bench, (1001, 8001))))
     bench.inject(Seg(ACK, 1, 7001))
     said += seqs(bench.out())
-    assert said in ([1, 9001], [1, 9001, 8001])
-    assert connection.statistics()["sacked"] in (0, 1000)
+    assert said == [1, 9001]
+    bench.inject(Seg(ACK, 1, 7001, options=block(bench, (8001, 9001))))
+    bench.nothing()
 
 
 def test_timeout_and_sack() -> None:

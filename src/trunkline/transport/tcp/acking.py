@@ -200,6 +200,7 @@ def _take_sack(block: Block, header: Tcp, now: int) -> bool:
             gained += block.scoreboard.mark_sacked(left, right)
     if gained == 0:
         return False
+    block.scoreboard.known = options.sack
     if ack == una:
         after_sack(block, now)
     return True

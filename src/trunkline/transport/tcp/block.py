@@ -203,7 +203,6 @@ class Block(TimerOwner):
         "recovery",
         "remote",
         "remote_port",
-        "rescued",
         "resent_total",
         "reset_due",
         "rto",
@@ -336,7 +335,6 @@ class Block(TimerOwner):
         self.dupacks = 0
         self.recovery = OPEN
         self.recover = 0
-        self.rescued = False
         self.force_resend = False
         self.cwnd_limited = False
         self.resent_total = 0

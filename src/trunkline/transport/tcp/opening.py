@@ -267,7 +267,7 @@ def _establish(block: Block, header: Tcp, now: int) -> None:
     block.backoff = 0
     block.recovery = OPEN
     block.force_resend = False
-    block.recover = block.snd_una
+    block.recover = block.iss
     block.small_end = block.snd_una
     disarm_sent(block)
     window = header.window

@@ -25,7 +25,7 @@ def on_duplicate(block: Block, now: int) -> None:
             board.sacked += block.mss
     if block.recovery == OPEN and block.dupacks >= DUPLICATES:
         # RFC 6582 §3.2 step 1, CC-015: not for duplicates of what an earlier recovery resent
-        if not block.sack_ok and (block.snd_una - block.recover) & MASK >= HALF:
+        if not block.sack_ok and block.snd_una == block.recover:
             return
         enter_recovery(block, now)
     touch(block)
@@ -44,7 +44,7 @@ def enter_recovery(block: Block, now: int) -> None:
     board = block.scoreboard
     block.recovery = RECOVERY
     block.recover = block.snd_nxt
-    block.rescued = False
+    board.hole_from = -1
     block.congestion.on_loss(flight(block), now)
     first = board.first()
     if first is not None:

@@ -48,6 +48,8 @@ class Scoreboard:
     __slots__ = (
         "head",
         "high_sacked",
+        "hole_from",
+        "known",
         "lost",
         "lost_mark",
         "records",
@@ -66,6 +68,8 @@ class Scoreboard:
         self.waiting = 0  # lost, and not sent again yet
         self.resend_from = 0  # no record before this sequence number is waiting
         self.high_sacked = -1  # right edge of what is sacked, -1: nothing is
+        self.known: tuple[tuple[int, int], ...] = ()  # the blocks of the last SACK option
+        self.hole_from = -1  # no record before it is a hole to be filled early, -1: not known
         self.lost_mark = -1  # every unsacked record before it was marked lost, -1: none
 
     def clear(self) -> None:
@@ -73,7 +77,8 @@ class Scoreboard:
         self.records = []
         self.head = 0
         self.sacked = self.lost = self.resent = self.waiting = 0
-        self.high_sacked = self.lost_mark = -1
+        self.high_sacked = self.lost_mark = self.hole_from = -1
+        self.known = ()
 
     def first(self) -> Sent | None:
         """The oldest record, or None."""
@@ -139,9 +144,20 @@ class Scoreboard:
         at = self.index_of(left)
         if at < len(records) and records[at].seq != left:
             at += 1  # only its end is covered
+        # A block repeats what an earlier option said, and adds to its edges: pass over the repetition
+        known_left = known_right = -1
+        for old_left, old_right in self.known:
+            if (old_left - left) & MASK < HALF and (right - old_right) & MASK < HALF:
+                known_left = old_left
+                known_right = old_right
+                break
         gained = 0
         while at < len(records):
             record = records[at]
+            if known_left >= 0 and (record.seq - known_left) & MASK < HALF:
+                known_left = -1
+                at = max(at, self.index_of((known_right - 1) & MASK))
+                continue
             if (right - record.seq - record.length) & MASK >= HALF:
                 break
             if not record.state & SACKED:
@@ -186,8 +202,8 @@ class Scoreboard:
         for at in range(self.head, len(self.records)):
             self.records[at].state &= ~SACKED
         self.sacked = 0
-        self.high_sacked = -1
-        self.lost_mark = -1
+        self.high_sacked = self.lost_mark = self.hole_from = -1
+        self.known = ()
 
     def mark_resent(self, record: Sent, now: int) -> None:
         """A record goes out again."""
@@ -256,11 +272,15 @@ class Scoreboard:
         if self.high_sacked < 0:
             return -1
         records = self.records
-        for at in range(self.head, len(records)):
+        start = self.head
+        if self.hole_from >= 0:
+            start = self.index_of(self.hole_from)
+        for at in range(start, len(records)):
             record = records[at]
             if (record.seq - self.high_sacked) & MASK < HALF:
                 break
             if not record.state & (SACKED | RESENT):
+                self.hole_from = record.seq
                 return at
         return -1
 
@@ -268,7 +288,8 @@ class Scoreboard:
         if record.state & SACKED:
             self.sacked -= record.length
             if self.sacked == 0:
-                self.high_sacked = self.lost_mark = -1
+                self.high_sacked = self.lost_mark = self.hole_from = -1
+                self.known = ()
         if record.state & (LOST | RESENT):
             self._unmark(record)
 

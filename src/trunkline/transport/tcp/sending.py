@@ -262,7 +262,6 @@ def _resend(block: Block, now: int) -> None:
             at = _rescue(block)
             if at < 0:
                 return
-            block.rescued = True
         if not resend_record(block, at, now):
             return
 
@@ -271,7 +270,7 @@ def _rescue(block: Block) -> int:
     """NextSeg (4): once in a recovery the last segment of all, so that the end's loss is noticed. CC-042"""
     board = block.scoreboard
     at = len(board.records) - 1
-    if block.rescued or at < board.head or board.records[at].state & (SACKED | RESENT):
+    if at < board.head or board.records[at].state & (SACKED | RESENT):
         return -1
     if (block.recover - board.records[at].seq - board.records[at].length) & MASK >= HALF:
         return -1  # new data went out in this recovery and will tell
