@@ -9,8 +9,8 @@ from trunkline.base.addresses import Prefix, parse_address
 from trunkline.base.results import ERRNO, SENT
 from trunkline.base.units import SECOND
 from trunkline.internet import routes
+from trunkline.internet.configuration import DEAD_TIME
 from trunkline.internet.layer import SOURCES_LIMIT, WAYS_LIMIT
-from trunkline.internet.output import DEAD_TIME
 from trunkline.internet.routes import Route
 from trunkline.link.nic import ETHERNET, Nic
 from trunkline.link.switch import Switch

@@ -10,9 +10,10 @@ from tests.internet.harness import Chain, Machine, default_route
 from trunkline.base.addresses import multicast_mac, parse_address
 from trunkline.base.dice import Dice
 from trunkline.base.units import MINUTE, SECOND
+from trunkline.internet.configuration import REDIRECTS_LIMIT
 from trunkline.internet.fragments import DATAGRAMS_LIMIT, OCTETS_LIMIT
 from trunkline.internet.layer import SOURCES_LIMIT, WAYS_LIMIT
-from trunkline.internet.output import PATHS_LIMIT, REDIRECTS_LIMIT
+from trunkline.internet.output import PATHS_LIMIT
 from trunkline.internet.paths import PMTU_LIMIT
 from trunkline.link.nic import Nic
 from trunkline.wire import icmpv4, icmpv6

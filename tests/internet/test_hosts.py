@@ -24,7 +24,8 @@ from trunkline.base.results import (
     UNREACHABLE,
 )
 from trunkline.internet import paths, routes
-from trunkline.internet.output import GROUPS_LIMIT, PATHS_LIMIT
+from trunkline.internet.configuration import GROUPS_LIMIT
+from trunkline.internet.output import PATHS_LIMIT
 from trunkline.internet.routes import Route
 from trunkline.link.nic import BARE, ETHERNET
 from trunkline.wire.ethernet import Ethernet

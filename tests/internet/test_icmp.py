@@ -7,11 +7,12 @@ import errno
 import pytest
 
 from tests.internet.harness import Chain, Machine, Pair, default_route
-from trunkline.base.addresses import multicast_mac, parse_address
+from trunkline.base.addresses import Prefix, multicast_mac, parse_address
 from trunkline.base.results import ERRNO, SENT
 from trunkline.base.units import SECOND
+from trunkline.internet.configuration import REDIRECTS_LIMIT
 from trunkline.internet.errors import ERRORS_A_SECOND, ERRORS_AT_ONCE
-from trunkline.internet.output import REDIRECTS_LIMIT
+from trunkline.internet.routes import Route
 from trunkline.wire.ethernet import Ethernet
 from trunkline.wire.frame import build_upper, decode, encode, quoted
 from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMP, ICMPV6, TCP, UDP, IpHeader
@@ -577,3 +578,16 @@ def test_redirects_are_bounded() -> None:
     for number in range(REDIRECTS_LIMIT + 50):
         redirect(pair, (0xC0000200 + number).to_bytes(4, "big"), "10.0.1.3", A("10.0.1.2"))
     assert pair.one.internet.routes.count == before + REDIRECTS_LIMIT
+
+
+def test_a_redirect_to_nobody_is_taken_back_and_no_route_is_lost_by_it() -> None:
+    pair = Pair()
+    dst = A("192.0.2.9")
+    pair.one.internet.routes.add(Route(Prefix(dst, 32), A("10.0.1.2"), pair.nic1))
+    path = pair.one.internet.path_to(dst, b"", None, 0)
+    redirect(pair, dst, "10.0.1.77", A("10.0.1.2"))
+    pair.one.internet.send(path, Udp(1, 2), b"", UDP, 0, 0, False, 0)
+    assert path.next_hop == A("10.0.1.77")
+    pair.lan.run(10 * SECOND)
+    pair.one.internet.refresh(path)
+    assert path.next_hop == A("10.0.1.2")

@@ -30,10 +30,11 @@ from trunkline.internet.addresses import (
     LOCAL_LINK,
     is_martian_source,
 )
+from trunkline.internet.configuration import REASSEMBLY, REVIVE
 from trunkline.internet.control import DELIVER, DONE, REPORT, Control
 from trunkline.internet.errors import ADDRESS, NETWORK, PROHIBITED, PROTOCOL
 from trunkline.internet.fragments import Reassembler, cut_ipv4
-from trunkline.internet.output import NOWHERE, REASSEMBLY, REVIVE
+from trunkline.internet.output import NOWHERE
 from trunkline.internet.routes import Route
 from trunkline.link.layer import LinkLayer
 from trunkline.link.nic import LOOPBACK, Nic, Node

@@ -1,10 +1,10 @@
-"""The way down: a host's addresses, routes and groups, the paths made of them, and sending by a path.
+"""The way down: paths made of a host's addresses and routes, and sending by a path.
 
-RFC 1122 §3.3.1 (routing), RFC 1112, RFC 6724, RFC 6864 (identifications), RFC 8200 §4.5. What a user of
-Linux expects of paths is here: own addresses by the loopback, groups and broadcasts out of one NIC with a
-copy for the host itself.
+RFC 1122 §3.3.1 (routing), RFC 6724, RFC 6864 (identifications), RFC 8200 §4.5. What a user of Linux
+expects of paths is here: own addresses by the loopback, groups and broadcasts out of one NIC with a copy
+for the host itself.
 
-Left out on purpose: IGMP and MLD messages (membership is the table alone), IP options of our own.
+Left out on purpose: IP options and extension headers of our own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from __future__ import annotations
 from typing import Final
 
 from trunkline.base.addresses import (
-    ALL_HOSTS4,
-    ALL_NODES6,
-    ALL_ROUTERS6,
     ANY4,
     ANY6,
     BROADCAST4,
@@ -24,7 +21,6 @@ from trunkline.base.addresses import (
     is_link_local,
     is_loopback,
     is_multicast,
-    solicited_node,
 )
 from trunkline.base.dice import Dice, keyed_hash
 from trunkline.base.results import (
@@ -36,18 +32,11 @@ from trunkline.base.results import (
     SENT,
     TOO_BIG,
     UNREACHABLE,
-    Counters,
 )
-from trunkline.base.timers import NEVER, Timer, TimerOwner, TimerQueue
-from trunkline.base.units import SECOND
+from trunkline.base.timers import TimerQueue
 from trunkline.internet import routes
-from trunkline.internet.addresses import (
-    BROADCAST,
-    Address,
-    AddressTable,
-    choose_source,
-    sort_destinations,
-)
+from trunkline.internet.addresses import BROADCAST, choose_source, sort_destinations
+from trunkline.internet.configuration import Configuration
 from trunkline.internet.fragments import cut_ipv4, cut_ipv6
 from trunkline.internet.paths import (
     BROADCAST as BROADCAST_PATH,
@@ -65,7 +54,7 @@ from trunkline.internet.paths import (
 from trunkline.internet.paths import (
     UNICAST as UNICAST_PATH,
 )
-from trunkline.internet.routes import Route, RoutingTable
+from trunkline.internet.routes import Route
 from trunkline.link.layer import LinkLayer
 from trunkline.link.nic import BARE, LOOPBACK, Nic, Node
 from trunkline.wire.frame import build_upper
@@ -76,173 +65,37 @@ from trunkline.wire.packet import Packet
 
 DEFAULT_HOP_LIMIT: Final = 64  # RFC 1122 §3.2.1.7 MUST, IP4-025: may be configured
 PATHS_LIMIT: Final = 1024  # paths kept before the cache starts afresh
-GROUPS_LIMIT: Final = 1024  # groups joined on one NIC
-REDIRECTS_LIMIT: Final = 256
 ID_COUNTERS: Final = 256  # counters of IPv4 identifications, chosen by a hash of the addresses
-DEAD_TIME: Final = 120 * SECOND  # how long a gateway that did not answer is passed over
-IPV6_METRIC: Final = 256  # of the routes that addresses bring, as Linux has it
-REDIRECT_METRIC: Final = -1
 
 NOWHERE: Final = Nic(Node("nowhere", []), "none", BARE, b"", 0, -1)  # of paths that lead nowhere
 
-REVIVE: Final = 1  # timer kinds
-REASSEMBLY: Final = 2
 
-
-class Output(TimerOwner):
-    """Addresses, routes, paths and sending of one host: the half of `Internet` that leads down."""
+class Output(Configuration):
+    """Paths and sending of one host: the half of `Internet` that leads down."""
 
     __slots__ = (
         "_id_counters",
         "_id_key",
         "_ipv6_id",
-        "_kinds",
         "_paths",
         "_paths_generation",
-        "_redirects",
-        "_revive_timer",
-        "addresses",
-        "counters",
         "default_hop_limit",
         "dice",
         "link",
-        "loopback",
-        "node",
         "path_mtus",
-        "routes",
-        "timers",
     )
 
     def __init__(self, node: Node, link: LinkLayer, timers: TimerQueue, dice: Dice) -> None:
-        self.node = node
+        super().__init__(node, timers)
         self.link = link
-        self.timers = timers
         self.dice = dice
-        self.counters = Counters()
         self.default_hop_limit = DEFAULT_HOP_LIMIT
-        self.addresses = AddressTable()
-        self.routes = RoutingTable()
         self.path_mtus = PathMtus(timers, self.routes)
-        self.loopback: Nic | None = None
-        self._kinds = self.addresses.kinds
         self._paths: dict[tuple[bytes, bytes, int], Path] = {}
         self._paths_generation = 0
         self._id_counters: list[int] = []
         self._id_key = dice.word()
         self._ipv6_id = dice.below(1 << 32)
-        self._redirects: list[Prefix] = []
-        self._revive_timer: Timer | None = None
-
-    # ------------------------------------------------------------ addresses, groups, routes
-
-    def add_address(self, nic: Nic, address: bytes, length: int, now: int) -> None:
-        """Give a NIC an address, usable at once, with the route to its network and its groups."""
-        if not self.addresses.add(nic, address, length):
-            return
-        if len(address) == 16:
-            # RFC 4291 §2.8, IP6-028: the solicited-node group of each address
-            self.join(nic, solicited_node(address), now)
-        if nic.kind != LOOPBACK and length < len(address) * 8:
-            prefix = Prefix(address, length)
-            if self._other_in(nic, prefix, address) is None:
-                self._connect(nic, prefix, address)
-        self.changed()
-
-    def remove_address(self, nic: Nic, address: bytes, now: int) -> None:
-        """Take an address away; its network's route goes with the last address in it."""
-        entry = self.addresses.remove(nic, address)
-        if entry is None:
-            return
-        if len(address) == 16:
-            self.leave(nic, solicited_node(address), now)
-        prefix = Prefix(address, entry.length)
-        other = self._other_in(nic, prefix, address)
-        if other is None:
-            self.routes.remove(prefix, b"", nic)
-        elif nic.kind != LOOPBACK:
-            self._connect(nic, prefix, other.address)
-        self.changed()
-
-    def _other_in(self, nic: Nic, prefix: Prefix, address: bytes) -> Address | None:
-        """The first other address of a NIC that brings the same network."""
-        for other in self.addresses.own:
-            if other.nic is nic and other.length == prefix.length and other.address != address:
-                if prefix.contains(other.address):
-                    return other
-        return None
-
-    def _connect(self, nic: Nic, prefix: Prefix, address: bytes) -> None:
-        """The route to the network of an own address; IPv6 chooses its source for each destination."""
-        if len(address) == 4:
-            self.routes.add(Route(prefix, b"", nic, 0, address))
-        else:
-            self.routes.add(Route(prefix, b"", nic, IPV6_METRIC))
-
-    def set_preferred(self, nic: Nic, address: bytes, preferred: bool) -> None:
-        """Deprecate an address (RFC 4862 §5.5.4), or take that back."""
-        entry = self.addresses.find(address, nic)
-        if entry is not None and entry.preferred != preferred:
-            entry.preferred = preferred
-            self.changed()
-
-    def is_local(self, address: bytes) -> bool:
-        """Whether an address is this host's own, 127.0.0.0/8 included."""
-        kind = self._kinds.get(address, 0)
-        if kind:
-            return kind != BROADCAST
-        return self.loopback is not None and is_loopback(address)
-
-    def is_broadcast(self, address: bytes) -> bool:
-        """Whether an address is a broadcast of a network that this host is in, or 255.255.255.255."""
-        return self._kinds.get(address, 0) == BROADCAST
-
-    def join(self, nic: Nic, group: bytes, now: int) -> bool:
-        """Join a group on a NIC, once more if it is joined. False when there are too many."""
-        joined = nic.groups.get(group, 0)
-        if joined == 0 and len(nic.groups) >= GROUPS_LIMIT:
-            self.counters.count("groups: too many")
-            return False
-        nic.groups[group] = joined + 1
-        return True
-
-    def leave(self, nic: Nic, group: bytes, now: int) -> None:
-        """Leave a group as often as it was joined."""
-        joined = nic.groups.get(group, 0)
-        if joined > 1:
-            nic.groups[group] = joined - 1
-        elif joined == 1:
-            del nic.groups[group]
-
-    def changed(self) -> None:
-        """Addresses, routes or NICs changed (one went up or down): every path is looked up again."""
-        self.routes.changed()
-
-    def redirected(self, dst: bytes, nic: Nic, next_hop: bytes) -> None:
-        """A valid Redirect: from now on by `next_hop` (or `dst` itself, on the link)."""
-        prefix = Prefix(dst, len(dst) * 8)
-        self.routes.remove(prefix, None, nic)
-        if prefix in self._redirects:
-            self._redirects.remove(prefix)
-        elif len(self._redirects) >= REDIRECTS_LIMIT:
-            self.routes.remove(self._redirects.pop(0))
-        self._redirects.append(prefix)
-        hop = b"" if next_hop == dst else next_hop
-        self.routes.add(Route(prefix, hop, nic, REDIRECT_METRIC))
-
-    def gateway_failed(self, next_hop: bytes, nic: Nic, now: int) -> None:
-        """A gateway does not answer: what leads by it is passed over for a while."""
-        # RFC 1122 §3.3.1.4, §3.3.1.5, IP4-031, IP4-032
-        if not self.routes.bury(next_hop, nic):
-            return
-        for prefix in self._redirects[:]:
-            route = self.routes.lookup(prefix.address)
-            if route.dead:
-                self._redirects.remove(prefix)
-                self.routes.remove(prefix)
-        if self._revive_timer is None:
-            self._revive_timer = Timer(self, REVIVE, True)
-        if self._revive_timer.deadline == NEVER:
-            self.timers.arm(self._revive_timer, now + DEAD_TIME)
 
     # ------------------------------------------------------------ paths
 
@@ -517,19 +370,6 @@ class Output(TimerOwner):
         number = (counters[path.bucket] + 1) & 0xFFFF
         counters[path.bucket] = number
         return number
-
-    # ------------------------------------------------------------ NICs
-
-    def attach_nic(self, nic: Nic, forwarding: bool) -> None:
-        """The groups that a host is in on every NIC, and the loopback where it is one."""
-        # RFC 1112 §7.2; RFC 4291 §2.8, IP6-028
-        nic.groups[ALL_HOSTS4] = 1
-        nic.groups[ALL_NODES6] = 1
-        if forwarding:
-            nic.groups[ALL_ROUTERS6] = 1
-        if nic.kind == LOOPBACK:
-            self.loopback = nic
-        self.changed()
 
 
 def _result_of(kind: int) -> int:
