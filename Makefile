@@ -22,7 +22,7 @@ PACKAGING := pyproject.toml setup.py
 TOOLS := tools/compiled.py tools/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-plan test-interpreted test-compiled check format compiled soak bench clean
+.PHONY: help demo accept test test-plan test-interpreted test-compiled check format compiled soak bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
@@ -66,6 +66,9 @@ soak: $(VENV)/.dev  ## sweeps: thousands of seeds, grids, hours; compiled if the
 	@if $(ENVIRONMENT) compiler >/dev/null 2>&1; then $(MAKE) compiled; fi
 	@python=$(VENV)/bin/python; [ ! -e $(COMPILED)/.built ] || python=$(COMPILED)/bin/python; \
 	  HYPOTHESIS_PROFILE=soak $$python $(TESTS) -m soak
+
+accept: $(VENV)/.dev  ## take today's capture as the right one, after a change of behaviour on purpose
+	@TRUNKLINE_ACCEPT=1 $(VENV)/bin/python -m pytest -q tests/world/test_determinism.py
 
 bench:  ## the README's figures, compiled if there is a compiler
 	@if $(ENVIRONMENT) compiler >/dev/null 2>&1; \

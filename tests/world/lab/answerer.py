@@ -22,6 +22,6 @@ def talk(connection: socket.socket) -> None:
 
 threading.Thread(target=datagrams, args=(socket.AF_INET, "0.0.0.0")).start()
 threading.Thread(target=datagrams, args=(socket.AF_INET6, "::")).start()
-with socket.create_server(("", 80), family=socket.AF_INET6, dualstack_ipv6=True) as welcoming:
+with socket.create_server(("", 4007), family=socket.AF_INET6, dualstack_ipv6=True) as welcoming:
     while True:
         threading.Thread(target=talk, args=(welcoming.accept()[0],)).start()

@@ -22,7 +22,7 @@ with socket.socket(family, socket.SOCK_DGRAM) as mouth:
             except TimeoutError:
                 print("asking again after", time.monotonic())
 with socket.socket(family) as call:
-    call.connect((name, 80))
+    call.connect((name, 4007))
     body = random.randbytes(200_000)
     talking = threading.Thread(target=call.sendall, args=(body,))
     talking.start()
