@@ -314,6 +314,23 @@ def test_lost_is_more_than_two_segments_sacked_above() -> None:
     assert seqs(bench.out()) == [1]
 
 
+def test_a_hole_filled_early_is_not_filled_again_when_it_counts_as_lost() -> None:
+    """CC-042 (3), CC-036: what was resent as a hole is lost later, and its copy is under way."""
+    bench = Bench(reno())
+    connection = bench.called(SACKED)
+    connection.send(b"x" * 10_000, bench.world.now)
+    bench.out()
+    bench.inject(Seg(ACK, 1, 1, options=block(bench, (1001, 5001))))
+    assert seqs(bench.out()) == [1]
+    bench.inject(Seg(ACK, 1, 1, options=block(bench, (6001, 7001), (1001, 5001))))
+    bench.nothing()
+    bench.inject(Seg(ACK, 1, 1, options=block(bench, (6001, 8001), (1001, 5001))))
+    assert seqs(bench.out()) == [5001]  # only two segments are sacked above it
+    bench.inject(Seg(ACK, 1, 1, options=block(bench, (6001, 9001), (1001, 5001))))
+    assert seqs(bench.out()) == [9001]  # the rescue, and 5001 not again
+    assert connection.statistics()["lost"] == 2000
+
+
 def test_rescue() -> None:
     """CC-042 (4): once in a recovery the last segment is sent again when nothing else can be."""
     bench = Bench(reno())

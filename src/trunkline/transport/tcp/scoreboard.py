@@ -249,9 +249,15 @@ class Scoreboard:
         found = False
         for place in range(start, at):
             record = records[place]
-            if not record.state & (SACKED | LOST):
+            state = record.state
+            if state & (SACKED | LOST):
+                continue
+            if state & RESENT:  # early, as a hole: that copy is under way
+                record.state = state | LOST
+                self.lost += record.length
+            else:
                 self.mark_lost(record)
-                found = True
+            found = True
         self.lost_mark = boundary
         return found
 
