@@ -7,11 +7,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transport.tcp.harness import MS, S
+from tests.transport.tcp.harness import MS, S, Weather, World, opened
 from trunkline.transport.tcp.assembly import RUNS, Assembly
 from trunkline.transport.tcp.bytequeue import ByteQueue
 from trunkline.transport.tcp.congestion import INFINITE, NewReno
 from trunkline.transport.tcp.cubic import Cubic, cube_root
+from trunkline.transport.tcp.hystart import HyStart
+from trunkline.transport.tcp.policy import linux_policy
 from trunkline.transport.tcp.scoreboard import LOST, RESENT, SACKED, Scoreboard, Sent
 from trunkline.transport.tcp.sequence import MASK, after, before, distance
 
@@ -249,3 +251,51 @@ def test_scoreboard_marks_what_blocks_cover(
         == board.lost
         == sum(r.length for r in board.records[board.head :] if not r.state & SACKED)
     )
+
+
+def test_hystart_leaves_when_round_trips_grow() -> None:
+    """CC-065, RFC 9406 §4.2: eight samples, a threshold, five rounds; and back when it only looked so."""
+    hystart = HyStart()
+    una = 0
+
+    def round_trip(rtt: int, samples: int = 10) -> bool:
+        nonlocal una
+        over = False
+        for _ in range(samples):
+            una += 1000
+            over = hystart.on_sample(rtt, una, una + 9500) or over
+        return over
+
+    for _ in range(5):
+        assert not round_trip(40 * MS)
+    assert not round_trip(44 * MS)  # an eighth more would be 45 ms
+    assert not hystart.conservative
+    round_trip(51 * MS)
+    round_trip(51 * MS, 5)
+    assert hystart.conservative
+    round_trip(40 * MS, 20)
+    assert not hystart.conservative
+    round_trip(60 * MS, 20)
+    assert hystart.conservative
+    assert any(round_trip(60 * MS) for _ in range(5))
+
+
+def test_hystart_spares_a_short_queue() -> None:
+    """CC-065: with it, slow start into a queue loses far less."""
+    resent = {}
+    for on in (True, False):
+        world = World(weather=Weather(delay=20 * MS, rate=10_000_000, queue=50))
+        policy = linux_policy()
+        policy.hystart = on
+        policy.send_buffer = policy.receive_buffer = 1 << 20
+        one, two = world.pair(policy)
+        caller, callee = opened(world, one, two)
+        left = 1_000_000
+        end = world.now + 60 * S
+        while left or caller.unsent_or_unacked():
+            if left:
+                left -= caller.send(b"x" * min(left, 65536), world.now)
+            callee.receive(1 << 20, world.now)
+            assert world.step(end)
+        resent[on] = caller.statistics()["resent"]
+    assert resent[True] * 3 < resent[False]

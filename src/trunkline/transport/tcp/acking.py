@@ -80,6 +80,8 @@ def advance(block: Block, ack: int, header: Tcp, now: int) -> None:
         on_progress(block, acked, now)
     if recovery != RECOVERY:
         congestion = block.congestion
+        if congestion.hystart is not None and sample >= 0:
+            congestion.on_sample(sample, ack, block.snd_nxt)
         if block.cwnd_limited or (
             congestion.cwnd < congestion.ssthresh and congestion.cwnd < 2 * under_way
         ):

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from trunkline.transport.tcp.hystart import GROWTH_DIVISOR, HyStart
+
 INFINITE: Final = 1 << 40  # ssthresh before the first loss: RFC 5681 §3.1, arbitrarily high
 
 
 class Congestion:
     """The window of one connection. `cwnd` and `ssthresh` are octets, `mss` the payload of a full segment."""
 
-    __slots__ = ("credit", "cwnd", "mss", "slow_start_limit", "ssthresh")
+    __slots__ = ("credit", "cwnd", "hystart", "mss", "slow_start_limit", "ssthresh")
 
     def __init__(self, mss: int, initial_window: int, slow_start_limit: int) -> None:
         self.mss = mss
@@ -24,6 +26,7 @@ class Congestion:
         self.ssthresh = INFINITE
         self.slow_start_limit = slow_start_limit  # segments for each ACK, 0 for no limit
         self.credit = 0  # octets acknowledged that have yet to buy growth
+        self.hystart: HyStart | None = None  # in the first slow start, where it is wanted
 
     def name(self) -> str:
         """As TCP_CONGESTION has it."""
@@ -64,6 +67,17 @@ class Congestion:
         self.mss = mss
         self.cwnd = max(self.cwnd, mss)
 
+    def on_sample(self, rtt: int, snd_una: int, snd_nxt: int) -> None:
+        """A round trip was measured while `hystart` watches."""
+        hystart = self.hystart
+        if hystart is None:
+            return
+        if self.cwnd >= self.ssthresh:
+            self.hystart = None
+        elif hystart.on_sample(rtt, snd_una, snd_nxt):
+            self.ssthresh = self.cwnd
+            self.hystart = None
+
     def slow_start(self, acked: int) -> int:
         """Grow by slow start; what is left of `acked` for congestion avoidance."""
         # RFC 5681 §3.1 CC-004: at most L segments for each ACK; RFC 3465 §2.1: by octets, CC-006
@@ -71,6 +85,9 @@ class Congestion:
         limit = self.slow_start_limit
         if limit and grown > limit * self.mss:
             grown = limit * self.mss
+            acked = grown
+        if self.hystart is not None and self.hystart.conservative:
+            grown //= GROWTH_DIVISOR
             acked = grown
         room = self.ssthresh - self.cwnd
         if grown > room:

@@ -1,6 +1,6 @@
 """CUBIC (RFC 9438) in integers: windows in octets, times in milliseconds inside, an integer cube root.
 
-Read RFC 9438 §4 beside it. Left out: HyStart++ (RFC 9406), which §4.10 prefers for slow start.
+Read RFC 9438 §4 beside it. HyStart++ (RFC 9406), which §4.10 prefers for slow start, is beside it too.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from trunkline.transport.tcp.congestion import Congestion, NewReno
 from trunkline.transport.tcp.connection import Connection
 from trunkline.transport.tcp.cubic import Cubic
 from trunkline.transport.tcp.errors import reported
+from trunkline.transport.tcp.hystart import HyStart
 from trunkline.transport.tcp.listener import Listener
 from trunkline.transport.tcp.opening import (
     may_reopen,
@@ -349,6 +350,8 @@ class TcpLayer(FlowTable):
             congestion = NewReno(536, 536, policy.slow_start_limit)
         else:
             congestion = Cubic(536, 536, policy.slow_start_limit)
+            if policy.hystart:
+                congestion.hystart = HyStart()
         return Connection(
             self.common, settings, path, local, local_port, remote, remote_port, congestion
         )

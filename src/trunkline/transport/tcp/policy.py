@@ -30,6 +30,7 @@ class TcpPolicy:
         "forget_sacks",
         "give_up_after",
         "hard_errors_abort",
+        "hystart",
         "idle_decay",
         "initial_window",
         "keep_count",
@@ -92,6 +93,7 @@ class TcpPolicy:
         self.slow_start_limit = (
             0  # segments for each ACK; 0: what was acknowledged. CC-004: preset rfc
         )
+        self.hystart = True  # RFC 9406, where the window is CUBIC's
         self.idle_decay = True  # halve once for each RTO of idleness; False: to the initial window
         self.forget_sacks = False  # after a timeout. CC-037: preset rfc
         # sending

@@ -45,6 +45,7 @@ def enter_recovery(block: Block, now: int) -> None:
     block.recovery = RECOVERY
     block.recover = block.snd_nxt
     board.hole_from = -1
+    block.congestion.hystart = None  # RFC 9406 §4.2: for the first slow start only
     block.congestion.on_loss(flight(block), now)
     first = board.first()
     if first is not None:
@@ -98,6 +99,7 @@ def on_timeout(block: Block, now: int) -> None:
             block.common.counters.count("peer took back a SACK")
     if not block.sack_ok:
         board.sacked = 0
+    block.congestion.hystart = None
     block.congestion.on_timeout(flight(block), block.backoff == 0, now)
     board.mark_all_lost()
     block.recovery = LOSS
