@@ -102,6 +102,19 @@ def test_a_packet_given_up_later_still_gets_its_comment(tmp_path: Path) -> None:
     assert sum(len(frame.comments) for frame in frames) == 1
 
 
+def test_no_more_is_kept_than_may_wait(tmp_path: Path) -> None:
+    writer = open_capture(str(tmp_path / "many.pcapng"))
+    stage = Stage(writer)
+    for number in range(WAITING_LIMIT):
+        stage.segment(True, SYN, number)
+    kept = writer.statistics()
+    assert kept["packets"] == 6 * WAITING_LIMIT
+    assert kept["waiting"] == WAITING_LIMIT
+    assert kept["remembered"] <= WAITING_LIMIT
+    writer.close()
+    assert writer.statistics()["remembered"] == writer.statistics()["waiting"] == 0
+
+
 def test_a_drop_of_octets_alone_is_nobody_elses(tmp_path: Path) -> None:
     file = tmp_path / "octets.pcapng"
     writer = open_capture(str(file))

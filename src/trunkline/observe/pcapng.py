@@ -201,6 +201,14 @@ class PcapngWriter(TraceSink):
         if comment not in record.comments:
             record.comments.append(comment)
 
+    def statistics(self) -> dict[str, int]:
+        """Records made, records that wait, and packets whose latest record is known."""
+        return {
+            "packets": self.packets,
+            "remembered": len(self._latest),
+            "waiting": len(self._waiting),
+        }
+
     def flush(self) -> None:
         """Write all that is known; later reasons for what is written then are lost."""
         self._write_waiting(0)

@@ -135,13 +135,14 @@ def _refuse(packet: Packet, octets: bytes, at: int, reason: int) -> None:
 
 
 def _trim(packet: Packet, octets: bytes, end: int) -> None:
-    # RFC 894: what a link added behind the packet is padding and means nothing
+    # RFC 894, RFC 791 §3.1: what a link added behind the packet is padding and means nothing
     if end < len(octets):
         packet.octets = octets[:end]
 
 
 def _decode_ipv4(packet: Packet, octets: bytes, at: int) -> None:
     available = len(octets) - at
+    # RFC 1122 §3.2.1.1: a datagram whose version is not 4 is none
     if available > 0 and octets[at] >> 4 != 4:
         _refuse(packet, octets, at, damage.IP_VERSION)
         return
@@ -152,6 +153,7 @@ def _decode_ipv4(packet: Packet, octets: bytes, at: int) -> None:
             reason = damage.IPV4_SHORT
         _refuse(packet, octets, at, reason)
         return
+    # RFC 791 §3.1: a total length below the header's, or above what came, is no datagram
     length = total_length(octets, at)
     if length < header.header_length or length > available:
         _refuse(packet, octets, at, damage.IPV4_LENGTH)
@@ -172,6 +174,7 @@ def _decode_ipv4(packet: Packet, octets: bytes, at: int) -> None:
 
 def _decode_ipv6(packet: Packet, octets: bytes, at: int) -> None:
     available = len(octets) - at
+    # RFC 8200 §3: a packet whose version is not 6 is none
     if available > 0 and octets[at] >> 4 != 6:
         _refuse(packet, octets, at, damage.IP_VERSION)
         return
@@ -229,6 +232,7 @@ def _decode_upper(packet: Packet, ip: IpHeader, octets: bytes, at: int, end: int
         if upper is None:
             packet.damage = damage.ICMP_SHORT
         else:
+            # RFC 4443 §2.3: the addresses are in ICMPv6's checksum; RFC 792: not in ICMP's
             if ip.version == 6:
                 pseudo = pseudo_total(ip.src, ip.dst, ICMPV6, end - at)
             if fold(pseudo + total(octets, at, end)) != VALID:

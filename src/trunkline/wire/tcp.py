@@ -146,6 +146,8 @@ def parse_options(tcp: Tcp, raw: bytes) -> None:
 
     Any option is read in any segment and at any alignment; what it means there is TCP's to say.
     """
+    # RFC 9293 §3.1 MUST-4, MUST-5: end, no-operation and MSS, and each option in any segment
+    # RFC 9293 §3.2 MUST-64: at any alignment
     options: TcpOptions | None = None
     at = 0
     while at < len(raw):
@@ -199,6 +201,7 @@ def build_options(tcp: Tcp) -> bytes:
         if not timestamps:
             return b""
         return _ALIGNED_TIMESTAMPS + _TWO_WORDS.pack(tcp.ts_val, tcp.ts_ecr)
+    # RFC 9293 §3.1 MUST-69: filled up with no-operations, so that nothing follows an end of options
     octets = b""
     if options.mss != ABSENT:
         octets = b"\x02\x04" + options.mss.to_bytes(2, "big")
