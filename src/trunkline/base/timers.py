@@ -140,8 +140,14 @@ class TimerQueue:
                 return timer
             if timer.deadline == NEVER:
                 self._remove_first(timer)
+                continue
+            # It has moved later: down to its new place.
+            timer.at = timer.deadline
+            timer.at_sequence = timer.sequence
+            if self._own:
+                self._sink(timer)
             else:
-                self._lower_first(timer)
+                heapreplace(self._entries, (timer.at, timer.at_sequence, timer))
 
     def _insert(self, timer: Timer) -> None:
         timer.at = timer.deadline
@@ -171,15 +177,6 @@ class TimerQueue:
                 self._sink(last)
         else:
             heappop(self._entries)
-
-    def _lower_first(self, timer: Timer) -> None:
-        """The first has moved later: down to its new place."""
-        timer.at = timer.deadline
-        timer.at_sequence = timer.sequence
-        if self._own:
-            self._sink(timer)
-        else:
-            heapreplace(self._entries, (timer.at, timer.at_sequence, timer))
 
     def _rise(self, timer: Timer, place: i64) -> None:
         heap = self._heap

@@ -183,23 +183,43 @@ class Direction(Port):
 
     def on_timer(self, kind: int, now: int) -> None:
         """Deliver all that is due; they are all received before anything is answered."""
-        if kind == DELIVER:
-            packet = self._first
-            while packet is not None and packet.due <= now:
-                self._first = packet.next
-                self._deliver(packet, now)
-                packet = self._first
-            if packet is None:
-                self._last = None
-            else:
-                self.loop.timers.arm(self._timer, packet.due)
+        if kind == EXPRESS:
+            self._deliver_express(now)
             return
+        loop = self.loop
+        far = self.far
+        node = far.node
+        packet = self._first
+        while packet is not None and packet.due <= now:
+            self._first = packet.next
+            packet.next = None
+            loop.packets_in_flight -= 1
+            self.delivered += 1
+            far.received_packets += 1
+            if loop.trace is not None:
+                loop.trace.frame(far.number, RECEIVED, packet, now)
+            node.receive(far, packet, now)
+            packet = self._first
+        if packet is None:
+            self._last = None
+        else:
+            loop.timers.arm(self._timer, packet.due)
+
+    def _deliver_express(self, now: int) -> None:
+        """As above, for those that were reordered."""
         express = self._express_timer
         assert express is not None
+        far = self.far
         packet = self._express_first
         while packet is not None and packet.due <= now:
             self._express_first = packet.next
-            self._deliver(packet, now)
+            packet.next = None
+            self.loop.packets_in_flight -= 1
+            self.delivered += 1
+            far.received_packets += 1
+            if self.loop.trace is not None:
+                self.loop.trace.frame(far.number, RECEIVED, packet, now)
+            far.node.receive(far, packet, now)
             packet = self._express_first
         if packet is None:
             self._express_last = None
@@ -288,18 +308,6 @@ class Direction(Port):
         if damaged.damage:
             damaged.note(DAMAGE_NAMES[damaged.damage])
         return damaged
-
-    def _deliver(self, packet: Packet, now: int) -> None:
-        loop = self.loop
-        loop.packets_in_flight -= 1
-        self.delivered += 1
-        packet.next = None
-        far = self.far
-        far.received_packets += 1
-        trace = loop.trace
-        if trace is not None:
-            trace.frame(far.number, RECEIVED, packet, now)
-        far.node.receive(far, packet, now)
 
     def _refuse(self, nic: Nic, packet: Packet, reason: str, now: int) -> None:
         """The packet ends here: write down why, where a capture will show it."""

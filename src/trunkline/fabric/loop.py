@@ -97,8 +97,24 @@ class Loop:
                 at += 1
                 node.pending = False
                 node.poll_transmit(now)
-                if node.outgoing:
-                    self._carry(node, now)
+                outgoing = node.outgoing
+                if not outgoing:
+                    continue
+                for nic in outgoing:
+                    outbox = nic.outbox
+                    port = nic.port
+                    nic.sent_packets += len(outbox)
+                    self.packet_count += len(outbox)
+                    for packet in outbox:
+                        if packet.identity == 0:
+                            self._identities += 1
+                            packet.identity = self._identities
+                        if port is None:
+                            nic.unplugged += 1
+                        else:
+                            port.carry(nic, packet, now)
+                    outbox.clear()
+                outgoing.clear()
             marked.clear()
             at = 0
             while at < len(events):
@@ -118,21 +134,3 @@ class Loop:
         number = self._numbers
         self._numbers += 1
         return number
-
-    def _carry(self, node: Node, now: int) -> None:
-        """Empty the outboxes of a node onto what its NICs are plugged into."""
-        for nic in node.outgoing:
-            outbox = nic.outbox
-            port = nic.port
-            for packet in outbox:
-                nic.sent_packets += 1
-                self.packet_count += 1
-                if packet.identity == 0:
-                    self._identities += 1
-                    packet.identity = self._identities
-                if port is None:
-                    nic.unplugged += 1
-                else:
-                    port.carry(nic, packet, now)
-            outbox.clear()
-        node.outgoing.clear()

@@ -49,6 +49,7 @@ class Host(Node):
         self.transport = TransportLayer(
             self.internet, timers, events, self, Dice(seed, f"{name} transport"), policy
         )
+        self._tcp = self.transport.tcp.common  # tells whether TCP has anything to say
 
     def add_nic(self, name: str, kind: int, mac: bytes, mtu: int, number: int) -> Nic:
         """A new NIC, up and without an address. `number` is its world-wide number."""
@@ -79,7 +80,9 @@ class Host(Node):
 
     def poll_transmit(self, now: int) -> None:
         """Say what is ready to be said: it lies in the outboxes of the NICs afterwards."""
-        self.transport.poll_transmit(now)
+        tcp = self._tcp
+        if tcp.dirty or tcp.replies:
+            self.transport.poll_transmit(now)
         if self.link.has_failed:
             self.internet.dequeue_failed(now)
             for report in self.internet.reports:

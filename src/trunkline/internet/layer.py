@@ -347,7 +347,7 @@ class Internet(Control):
         ip.hop_limit -= 1
         packet.octets = None
         self.forwarded += 1
-        if self.link.send(out, packet, route.next_hop or ip.dst, now) == SENT:
+        if self.link.send_fitting(out, packet, route.next_hop or ip.dst, now) == SENT:
             return DONE
         return self.drop(packet, "forward: not sent", now)
 

@@ -316,7 +316,7 @@ class Output(Configuration):
             packet = Packet(IPv6(path.src, dst, protocol, hop_limit, traffic_class), upper, payload)
         if length > path.mtu or path.kind >= MULTICAST:
             return self._send_slowly(path, packet, length, dont_fragment, now)
-        return self.link.send(path.nic, packet, path.next_hop, now)
+        return self.link.send_fitting(path.nic, packet, path.next_hop, now)
 
     def _send_slowly(
         self, path: Path, packet: Packet, length: int, dont_fragment: bool, now: int

@@ -25,7 +25,7 @@ from trunkline.base.dice import Dice
 from trunkline.base.results import LINK_DOWN, SENT, TOO_BIG
 from trunkline.base.timers import NEVER, TimerQueue
 from trunkline.link.arp import ArpSolicitor
-from trunkline.link.neighbours import Neighbour, Neighbourhood, NeighbourTable
+from trunkline.link.neighbours import DELAY, PROBE, Neighbour, Neighbourhood, NeighbourTable
 from trunkline.link.nic import ETHERNET, Nic, Node
 from trunkline.wire.arp import Arp
 from trunkline.wire.damage import NAMES as DAMAGE_NAMES
@@ -117,16 +117,23 @@ class LinkLayer(Neighbourhood):
 
         SENT (perhaps waiting for the neighbour to answer), LINK_DOWN, TOO_BIG or NO_BUFFER.
         """
+        if packet.ip_length() > nic.mtu:
+            return TOO_BIG if nic.up else LINK_DOWN
+        return self.send_fitting(nic, packet, next_hop, now)
+
+    def send_fitting(self, nic: Nic, packet: Packet, next_hop: bytes, now: int) -> int:
+        """As `send`, for a packet that is known to fit the NIC's MTU."""
         neighbour = nic.last_neighbour
         if (
             neighbour is None
             or neighbour.address != next_hop
-            or now - neighbour.confirmed >= neighbour.fresh_for
             or not nic.up
+            or (
+                now - neighbour.confirmed >= neighbour.fresh_for
+                and not DELAY <= neighbour.state <= PROBE  # sent to while its answer is awaited
+            )
         ):
             return self._send_slowly(nic, packet, next_hop, now)
-        if packet.ip_length() > nic.mtu:
-            return TOO_BIG
         packet.ethernet = neighbour.header
         packet.octets = None
         nic.emit(packet)
@@ -135,8 +142,6 @@ class LinkLayer(Neighbourhood):
     def _send_slowly(self, nic: Nic, packet: Packet, next_hop: bytes, now: int) -> int:
         if not nic.up:
             return LINK_DOWN
-        if packet.ip_length() > nic.mtu:
-            return TOO_BIG
         table = nic.neighbours
         if table is None:
             assert nic.kind != ETHERNET  # attach makes the table

@@ -96,6 +96,7 @@ class Nic:
         if not outbox:
             node = self.node
             node.outgoing.append(self)
-            if not node.pending:
-                node.mark()
+            if not node.pending:  # as `mark`, in place
+                node.pending = True
+                node.marked.append(node)
         outbox.append(packet)
