@@ -51,11 +51,14 @@ def test_a_description_closes_with_its_last_descriptor() -> None:
     assert table.get(reader).read(1) == b""
     assert table.get(again).read(8) == b"\1" + bytes(7)
     assert table.dup2(event, event) == event
-    for call in (table.close, table.dup, table.get, lambda number: table.dup2(event, number)):
+    for call in (table.close, table.dup, table.get, lambda number: table.dup2(number, event)):
         with pytest.raises(OSError) as caught:
             call(writer)
         assert caught.value.errno == errno.EBADF
     assert table.find(writer) is None
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        table.dup2(event, 7)  # the kernel's
+    assert table.dup2(event, writer) == writer
 
 
 def test_what_is_no_socket_says_so() -> None:

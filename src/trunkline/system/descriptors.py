@@ -14,12 +14,16 @@ from typing import Final, final
 
 from trunkline.base.native import mypyc_attr
 from trunkline.fabric.loop import Loop
+from trunkline.internet.paths import LOCAL
 from trunkline.sockets.constants import EPOLLOUT, MSG_DONTWAIT
 from trunkline.sockets.errors import failure
 from trunkline.sockets.message import NO_NAME, WOULD_BLOCK, Address, Message
 from trunkline.sockets.options import get_option, set_option
 from trunkline.sockets.socket import WRITABLE, Socket
+from trunkline.sockets.stream import StreamSocket
 from trunkline.sockets.watcher import Watcher
+from trunkline.transport.tcp.block import CLOSE_WAIT, ESTABLISHED
+from trunkline.transport.tcp.connection import Connection
 
 __all__ = [
     "DESCRIPTOR_LIMIT",
@@ -50,6 +54,9 @@ class Waiter:
 
     def on_closed(self, description: Description) -> None:
         """The last descriptor of the description was closed; it has let go of the waiter."""
+
+    def on_drained(self, description: Description) -> None:
+        """A hint that may be missed: there is nothing to read any more, and no end either."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -236,6 +243,9 @@ class SocketDescription(Description):
         self._arrivals = 0  # of the socket, when edge-triggered waiters last looked
         self._mask = 0  # what was ready then
         self._blocked = False  # somebody found it not writable since
+        self._stream: StreamSocket | None = None
+        if isinstance(socket, StreamSocket):
+            self._stream = socket
         socket.watcher = self
 
     def readiness(self) -> int:
@@ -248,7 +258,8 @@ class SocketDescription(Description):
         waiters = self.waiters
         if not waiters:
             return
-        mask = self.socket.readiness()
+        stream = self._stream
+        mask = self.socket.readiness() if stream is None else stream.readiness()
         if self.edges:
             self._sort_out(mask)
         if not mask:
@@ -302,6 +313,23 @@ class SocketDescription(Description):
 
     def recv(self, limit: int, flags: int) -> bytes | None:
         loop = self.loop
+        stream = self._stream
+        if stream is not None and not flags:
+            connection = stream.connection
+            if connection is not None and connection.urgent_at < 0:
+                unread = connection.unread
+                if unread.octets:
+                    data = connection.receive(limit, loop.now)
+                    if not unread.octets and connection.state == ESTABLISHED:
+                        for waiter in self.waiters:
+                            waiter.on_drained(self)
+                    if loop.marked:
+                        self._carry(connection)
+                    return data
+        return self._recv_slowly(limit, flags)
+
+    def _recv_slowly(self, limit: int, flags: int) -> bytes | None:
+        loop = self.loop
         data = self.socket.recv(limit, flags, loop.now)
         if data is None:
             return self._nothing(flags)
@@ -327,17 +355,36 @@ class SocketDescription(Description):
 
     def send(self, data: bytes, flags: int) -> int:
         loop = self.loop
+        stream = self._stream
+        if stream is not None and not flags:
+            connection = stream.connection
+            if connection is not None and not connection.fin_pending:
+                if connection.state in (ESTABLISHED, CLOSE_WAIT):
+                    count = connection.send(data, loop.now)
+                    if loop.marked:
+                        self._carry(connection)
+                    if count == len(data):
+                        return count
+                    return self._send_rest(data, count, 0)
         count = self.socket.send(data, flags, loop.now)
         carry(loop)
-        if count < len(data):
-            self._blocked = True
-            if count > 0:
-                return self._send_rest(data, count, flags)
+        if count < len(data) and stream is not None:
+            return self._send_rest(data, count, flags)
         return count
+
+    def _carry(self, connection: Connection) -> None:
+        """Carry what a connection has to say; only a loopback answers at the same instant."""
+        if connection.path.kind == LOCAL:
+            carry(self.loop)
+        else:
+            self.loop.flush()
 
     def _send_rest(self, data: bytes, sent: int, flags: int) -> int:
         """As the kernel's loopback: what is acknowledged at the same instant makes room at once."""
         loop = self.loop
+        self._blocked = True
+        if sent <= 0:
+            return WOULD_BLOCK
         while sent < len(data):
             try:
                 count = self.socket.send(data[sent:], flags, loop.now)
@@ -396,8 +443,13 @@ class DescriptorTable:
 
     def open(self, description: Description) -> int:
         """A descriptor for it: the lowest free number. Raises EMFILE."""
-        if self._free:
+        descriptor = -1
+        while self._free and descriptor < 0:
             descriptor = heappop(self._free)
+            if descriptor in self._table:  # dup2 has taken it since
+                descriptor = -1
+        if descriptor >= 0:
+            pass
         elif self._next < FIRST_DESCRIPTOR + DESCRIPTOR_LIMIT:
             descriptor = self._next
             self._next += 1
@@ -431,16 +483,20 @@ class DescriptorTable:
         return self.open(self.get(descriptor))
 
     def dup2(self, descriptor: int, new: int) -> int:
-        """Make `new`, a number this table has given out, another descriptor of the same. EBADF if not."""
+        """Make `new`, a number of this table, another descriptor of the same. EBADF if it is not one."""
         description = self.get(descriptor)
         if new == descriptor:
             return new
-        old = self._table.get(new)
-        if old is None:
+        if not FIRST_DESCRIPTOR <= new < FIRST_DESCRIPTOR + DESCRIPTOR_LIMIT:
             raise failure("EBADF")
+        while self._next <= new:
+            heappush(self._free, self._next)
+            self._next += 1
+        old = self._table.get(new)
         description.references += 1
         self._table[new] = description
-        old.release()
+        if old is not None:
+            old.release()
         return new
 
     def descriptors(self) -> list[int]:

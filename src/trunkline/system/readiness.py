@@ -21,6 +21,7 @@ from trunkline.sockets.constants import (
     EPOLLOUT,
     EPOLLPRI,
     EPOLLRDBAND,
+    EPOLLRDHUP,
     EPOLLRDNORM,
     EPOLLWRBAND,
     EPOLLWRNORM,
@@ -30,6 +31,7 @@ from trunkline.sockets.errors import failure
 from trunkline.system.descriptors import Description, DescriptorTable, Waiter
 
 ALWAYS: Final = EPOLLERR | EPOLLHUP  # reported whether asked for or not
+READING: Final = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | ALWAYS
 READS: Final = EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR  # select's three sets
 WRITES: Final = EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR
 EXCEPTS: Final = EPOLLPRI
@@ -74,6 +76,11 @@ class Registration(Waiter):
                 epoll.ready[self] = None
             if epoll.waiters:
                 epoll.notify(EPOLLIN | EPOLLRDNORM)
+
+    def on_drained(self, description: Description) -> None:
+        """Out of the ready list at once, where reading is all that was asked for."""
+        if not self.events & ~READING:
+            self.epoll.ready.pop(self, None)
 
     def on_closed(self, description: Description) -> None:
         """A closed description vanishes from every epoll."""
@@ -125,6 +132,8 @@ class Epoll(Description):
         """Up to `limit` pairs of descriptor and mask, in order of becoming ready. Never waits."""
         got: list[tuple[int, int]] = []
         ready = self.ready
+        if not ready:
+            return got
         for registration in list(ready):
             del ready[registration]
             mask = registration.description.readiness() & registration.events

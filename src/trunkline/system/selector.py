@@ -57,9 +57,23 @@ class Outside:
 
 @final
 class Entry(Waiter):
-    """One registered descriptor: its key, what it waits for in poll's bits, and its description."""
+    """One registered descriptor: its key, what it waits for in poll's bits, and its description.
 
-    __slots__ = ("bits", "description", "events", "key", "selector")
+    `queued` entries hang in the selector's list of what may be ready, by `next`. `mask` is what was ready
+    when the select numbered `turn` was told so; later it has to be asked again.
+    """
+
+    __slots__ = (
+        "bits",
+        "description",
+        "events",
+        "key",
+        "mask",
+        "next",
+        "queued",
+        "selector",
+        "turn",
+    )
 
     def __init__(self, selector: LoopSelector, key: SelectorKey, description: Description) -> None:
         self.selector = selector
@@ -67,6 +81,10 @@ class Entry(Waiter):
         self.description: Description | None = description
         self.events = 0
         self.bits = 0
+        self.mask = 0
+        self.turn = 0
+        self.queued = False
+        self.next: Entry | None = None
 
     def set(self, key: SelectorKey, events: int) -> None:
         """What is asked for from now on."""
@@ -78,18 +96,30 @@ class Entry(Waiter):
         if events & EVENT_WRITE:
             bits |= EPOLLOUT
         self.bits = bits
+        self.turn = 0
 
     def on_ready(self, description: Description, mask: int) -> None:
-        """Into the ready list, and stop the loop."""
-        if mask & self.bits:
+        """Into the list, and stop the loop."""
+        mask &= self.bits
+        if mask:
             selector = self.selector
-            selector.ready[self] = None
+            self.mask = mask
+            self.turn = selector.turn
+            if not self.queued:
+                selector.enqueue(self)
             selector.loop.interrupt = True
+
+    def on_drained(self, description: Description) -> None:
+        """Out of the list at once, where it hangs there alone and reading is all that was asked for."""
+        selector = self.selector
+        if selector.first is self and self.next is None and self.events == EVENT_READ:
+            self.queued = False
+            selector.first = None
+            selector.last = None
 
     def on_closed(self, description: Description) -> None:
         """A closed descriptor is never ready; its key stays until it is unregistered."""
         self.description = None
-        self.selector.ready.pop(self, None)
 
 
 @final
@@ -131,14 +161,27 @@ class KeyMap:
 class LoopSelector:
     """A selector over the world's loop. `idle_polls` counts polls that brought nothing."""
 
-    __slots__ = ("_map", "_outside", "_table", "closed", "entries", "idle_polls", "loop", "ready")
+    __slots__ = (
+        "_map",
+        "_outside",
+        "_table",
+        "closed",
+        "entries",
+        "first",
+        "idle_polls",
+        "last",
+        "loop",
+        "turn",
+    )
 
     def __init__(self, loop: Loop, table: DescriptorTable, outside: Outside) -> None:
         self.loop = loop
         self._table = table
         self._outside = outside
         self.entries: dict[int, Entry] = {}
-        self.ready: dict[Entry, None] = {}
+        self.first: Entry | None = None  # what may be ready, in order of becoming so
+        self.last: Entry | None = None
+        self.turn = 1  # the number of the select under way
         self.idle_polls = 0
         self.closed = False
         self._map = KeyMap(self)
@@ -171,8 +214,8 @@ class LoopSelector:
         entry = self.entries.pop(self.descriptor_of(fileobj), None)
         if entry is None:
             raise KeyError(f"{fileobj!r} is not registered")
-        self.ready.pop(entry, None)
         description = entry.description
+        entry.description = None
         if description is not None:
             description.unwatch(entry)
         return entry.key
@@ -198,7 +241,8 @@ class LoopSelector:
         outside = self._outside
         if outside.others:
             outside.give_way()
-        if self.ready:
+        self.turn += 1
+        if self.first is not None:
             got = self._collect()
             if got:
                 self.idle_polls = 0
@@ -217,7 +261,7 @@ class LoopSelector:
         while loop.run(limit):
             if outside.others:
                 outside.give_way()
-            if self.ready:
+            if self.first is not None:
                 got = self._collect()
                 if got:
                     return got
@@ -247,8 +291,8 @@ class LoopSelector:
             description = entry.description
             if description is not None:
                 description.unwatch(entry)
+            entry.description = None
         self.entries.clear()
-        self.ready.clear()
         self.closed = True
 
     def __enter__(self) -> LoopSelector:
@@ -266,24 +310,45 @@ class LoopSelector:
                     return number
         return descriptor
 
+    def enqueue(self, entry: Entry) -> None:
+        """To the end of what may be ready."""
+        entry.queued = True
+        last = self.last
+        if last is None:
+            self.first = entry
+        else:
+            last.next = entry
+        self.last = entry
+
     def _collect(self) -> list[tuple[SelectorKey, int]]:
-        """The ready list, made into an answer; what is no longer ready leaves it."""
+        """The list, made into an answer; what is no longer ready leaves it, the rest is asked again."""
         got: list[tuple[SelectorKey, int]] = []
-        ready = self.ready
-        for entry in list(ready):
+        turn = self.turn
+        entry = self.first
+        self.first = None
+        self.last = None
+        while entry is not None:
+            following = entry.next
+            entry.next = None
+            entry.queued = False
             description = entry.description
-            mask = 0 if description is None else description.readiness() & entry.bits
-            if not mask:
-                del ready[entry]
-                continue
-            events = 0
-            if mask & ~EPOLLOUT:
-                events = EVENT_READ
-            if mask & ~EPOLLIN:
-                events |= EVENT_WRITE
-            events &= entry.events
-            if events:
-                got.append((entry.key, events))
+            if description is not None:
+                if entry.turn == turn:
+                    mask = entry.mask
+                    entry.turn = 0
+                else:
+                    mask = description.readiness() & entry.bits
+                if mask:
+                    events = 0
+                    if mask & ~EPOLLOUT:
+                        events = EVENT_READ
+                    if mask & ~EPOLLIN:
+                        events |= EVENT_WRITE
+                    events &= entry.events
+                    if events:
+                        got.append((entry.key, events))
+                    self.enqueue(entry)
+            entry = following
         return got
 
     def _poll(self) -> list[tuple[SelectorKey, int]]:
@@ -296,5 +361,6 @@ class LoopSelector:
 
     def _look(self, entry: Entry) -> None:
         description = entry.description
-        if description is not None and description.readiness() & entry.bits:
-            self.ready[entry] = None
+        if description is not None and not entry.queued:
+            if description.readiness() & entry.bits:
+                self.enqueue(entry)

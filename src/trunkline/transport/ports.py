@@ -13,6 +13,7 @@ from typing import Final, final
 
 from trunkline.base.addresses import ANY4, ANY6
 from trunkline.base.dice import Dice, keyed_hash
+from trunkline.base.native import mypyc_attr
 from trunkline.base.results import ADDRESS_IN_USE, NO_ADDRESS, SENT
 
 EPHEMERAL_LOW: Final = 32768  # Linux's net.ipv4.ip_local_port_range
@@ -20,8 +21,11 @@ EPHEMERAL_HIGH: Final = 60999
 PERTURB_SLOTS: Final = 256  # counters of RFC 6056 §3.3.4's table
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class FlowTable:
     """Who knows which four-tuples are in use; the TCP layer's table answers through this."""
+
+    __slots__ = ()
 
     def flow_in_use(self, local: bytes, local_port: int, remote: bytes, remote_port: int) -> bool:
         """Whether a connection, TIME-WAIT included, has this four-tuple."""
