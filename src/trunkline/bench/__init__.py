@@ -14,7 +14,7 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] = ()) -> int:
     """Measure the figures named (all, if none is) and print the table; `--quick` is one round each.
 
-    Returns 1 when a target is missed, 2 for a name that is not known.
+    Returns 1 when a target is missed or a scenario fails, 2 for a name that is not known.
     """
     from trunkline.bench import report
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     known = {row.name: row for row in report.ROWS}
     for name in names:
         if name not in known:
-            print(f'no figure "{name}", expected: {", ".join(known)}', file=sys.stderr)
+            print(f'no figure "{name}": there are {", ".join(known)}', file=sys.stderr)
             return 2
     rows = [row for row in report.ROWS if not names or row.name in names]
 
@@ -35,4 +35,4 @@ def main(arguments: Sequence[str] = ()) -> int:
     figures = [report.measure(row, 1 if quick else row.rounds, progress) for row in rows]
     progress("")
     print(report.render(figures))
-    return 1 if any(figure.met is False for figure in figures) else 0
+    return 1 if any(figure.met is False or figure.failed for figure in figures) else 0

@@ -1,13 +1,13 @@
 // The dumbbell in ns-3: host - router - host, one TCP NewReno flow, 1 Gbit/s and 2.5 ms a link.
-// args: octets, socket buffer octets. Prints the nanoseconds of wall time that each link packet took.
+// args: octets, socket buffer octets. Prints the nanoseconds of processor time that each link packet took.
 #include "ns3/applications-module.h"
 #include "ns3/core-module.h"
 #include "ns3/internet-module.h"
 #include "ns3/network-module.h"
 #include "ns3/point-to-point-module.h"
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 using namespace ns3;
 
 static uint64_t linkPackets = 0, arrived = 0, wanted = 0;
@@ -61,9 +61,9 @@ int main(int argc, char** argv)
     bulk.SetAttribute("SendSize", UintegerValue(65536));
     bulk.Install(nodes.Get(0)).Start(Seconds(0));
     Simulator::Stop(Seconds(10000));
-    auto started = std::chrono::steady_clock::now();
+    std::clock_t started = std::clock();
     Simulator::Run();
-    double ns = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - started).count();
+    double ns = 1e9 * (std::clock() - started) / CLOCKS_PER_SEC;
     std::printf("%.1f %llu\n", ns / linkPackets, (unsigned long long)linkPackets);
     Simulator::Destroy();
     return 0;

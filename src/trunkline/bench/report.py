@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from trunkline.base.timers import COMPILED
 from trunkline.observe.tables import table
 
 TIMEOUT = 300  # seconds a scenario may take
+WIDTH = 100  # columns of a report
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ KIB = 1024.0
 ROWS: tuple[Row, ...] = (
     Row(
         "dumbbell-64k",
-        "a link packet on the dumbbell, 1 flow, 64 KiB window",
+        "processor time of a link packet on the dumbbell: 1 flow, 64 KiB window",
         "µs",
         ("dumbbell", "65536"),
         ("ns3", "65536"),
@@ -56,7 +59,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "dumbbell-256k",
-        "a link packet on the dumbbell, 1 flow, 256 KiB window",
+        "processor time of a link packet on the dumbbell: 1 flow, 256 KiB window",
         "µs",
         ("dumbbell", "262144"),
         ("ns3", "262144"),
@@ -67,31 +70,31 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "echo",
-        "64-octet asyncio echo, one loop shared by both hosts",
-        "round trips/s",
+        "64-octet asyncio echo, round trips a second, one loop shared by both hosts",
+        "rt/s",
         ("echo", "shared"),
         ("echo", "kernel"),
-        "kernel loopback",
+        "kernel",
         target_interpreted=0.3,
         target_compiled=1.3,
         rounds=7,
     ),
     Row(
         "echo-strands",
-        "64-octet asyncio echo, a strand for each host",
-        "round trips/s",
+        "64-octet asyncio echo, round trips a second, a strand for each host",
+        "rt/s",
         ("echo", "strands"),
         ("echo", "kernel"),
-        "kernel loopback",
+        "kernel",
         rounds=3,
     ),
     Row(
         "aiohttp",
-        "aiohttp GET, 5 octets, one kept-alive connection",
+        "aiohttp GETs a second of 5 octets, one kept-alive connection",
         "GETs/s",
         ("aiohttp", "shared"),
         ("aiohttp", "kernel"),
-        "kernel loopback",
+        "kernel",
         target_compiled=1.0,
     ),
     Row(
@@ -106,7 +109,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "host-memory",
-        "memory of an idle host",
+        "memory of an idle host on a switch, its cable and names included",
         "KiB",
         ("memory", "hosts"),
         lower=True,
@@ -115,7 +118,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "connection-memory",
-        "memory of an established connection, an end",
+        "memory of an end of an established connection, socket and descriptor included",
         "KiB",
         ("memory", "connections"),
         lower=True,
@@ -127,7 +130,10 @@ ROWS: tuple[Row, ...] = (
 
 @dataclass(frozen=True)
 class Figure:
-    """What a row came to. `ratio` is None without a peer; `absent` says why a figure is missing."""
+    """What a row came to. `ratio` is None without a peer; `absent` says why a figure is missing.
+
+    `failed`: our own scenario did not come through, which is worse than a target that was missed.
+    """
 
     row: Row
     value: float = 0.0
@@ -137,6 +143,7 @@ class Figure:
     ratio: float | None = None
     absent: str = ""
     peer_absent: str = ""
+    failed: bool = False
 
     @property
     def met(self) -> bool | None:
@@ -151,19 +158,20 @@ class Figure:
 
 
 def measure(row: Row, rounds: int, progress: Callable[[str], None]) -> Figure:
-    """Run a row's scenario and its peer in turn, `rounds` times."""
+    """Run a row's scenario and its peer in turn, `rounds` times. A peer that is missing is left out."""
     ours: list[float] = []
     theirs: list[float] = []
     ratios: list[float] = []
     peer_absent = ""
     for number in range(rounds):
         progress(f"{row.name} {number + 1}/{rounds}")
-        value, absent = _run(row.scenario)
+        value, absent, failed = _run(row.scenario)
         if value is None:
-            return Figure(row, absent=absent)
+            return Figure(row, absent=absent, failed=failed)
         ours.append(value)
         if row.peer is not None and not peer_absent:
-            other, peer_absent = _run(row.peer)
+            progress(f"{row.name} {number + 1}/{rounds}, {row.peer_title}")
+            other, peer_absent, _ = _run(row.peer)
             if other is not None:
                 theirs.append(other)
                 ratios.append(value / other)
@@ -178,48 +186,63 @@ def measure(row: Row, rounds: int, progress: Callable[[str], None]) -> Figure:
     )
 
 
-def _run(scenario: Sequence[str]) -> tuple[float | None, str]:
-    """A scenario's figure, or None and why there is none."""
+def _run(scenario: Sequence[str]) -> tuple[float | None, str, bool]:
+    """A scenario's figure, or None, why there is none, and whether that is a failure."""
     command = [sys.executable, "-m", "trunkline.bench.workers", *scenario]
+    # This very package, from a directory that shadows none of its modules.
+    package = str(Path(__file__).resolve().parents[2])
+    known = os.environ.get("PYTHONPATH")
+    paths = {"PYTHONPATH": package + os.pathsep + known if known else package}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT, check=False, cwd=Path.home()
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+            cwd=tempfile.gettempdir(),
+            env={**os.environ, **paths},
         )
     except subprocess.TimeoutExpired:
-        return None, f"no answer in {TIMEOUT} s"
+        return None, f"no answer in {TIMEOUT} s", True
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:
-        why = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        return None, why
+        return None, (done.stderr.strip().splitlines() or ["no output"])[-1], True
     answer = json.loads(lines[-1])
-    return answer.get("value"), answer.get("absent", "")
+    return answer.get("value"), answer.get("absent", ""), False
 
 
 def render(figures: Sequence[Figure]) -> str:
-    """The figures as a table, a row each, with what a reader needs to believe them."""
+    """The figures as a table, a row each, and below it what each figure is; at most WIDTH columns."""
     rows = []
+    notes = []
     for figure in figures:
         row = figure.row
+        notes.append(f"{row.name}: {row.title}")
         if figure.absent:
-            rows.append([row.name, row.title, "-", "", "", figure.absent])
+            notes.append(f"    {'FAILED' if figure.failed else 'not measured'}: {figure.absent}")
+            rows.append([row.name, "FAILED" if figure.failed else "-"])
             continue
-        peer = ""
+        beside = ratio = ""
         if figure.peer is not None and figure.ratio is not None:
-            peer = f"{row.peer_title} {_number(figure.peer)}: {figure.ratio:.2f}"
+            beside = f"{row.peer_title} {_number(figure.peer)}"
+            ratio = f"{figure.ratio:.3g}"
         elif figure.peer_absent:
-            peer = figure.peer_absent
-        verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
+            notes.append(f"    nothing beside it: {figure.peer_absent}")
         target = ""
         if row.target is not None:
-            target = f"{'at most' if row.lower else 'at least'} {row.target:g}"
-        spread = f"{_number(figure.low)}-{_number(figure.high)}"
-        rows.append(
-            [row.name, row.title, f"{_number(figure.value)} {row.unit}", spread, peer]
-            + [f"{target} {verdict}".strip()]
-        )
-    head = ["figure", "what", "median", "range", "peer: median of ratios", "target"]
+            target = f"at most {row.target:g}" if row.lower else f"at least {row.target:g} x"
+        verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
+        spread = f"{_number(figure.low)} to {_number(figure.high)}"
+        value = f"{_number(figure.value)} {row.unit}"
+        rows.append([row.name, value, spread, beside, ratio, target, verdict])
+    head = ["figure", "median", "range", "beside it", "ratio", "target", ""]
     build = "compiled" if COMPILED else "interpreted"
-    return f"Trunkline {build}, Python {sys.version.split()[0]}\n\n" + table(head, rows)
+    title = (
+        f"Trunkline {build}, Python {sys.version.split()[0]}; ratio: the median of ratios in turn"
+    )
+    notes = [note if len(note) <= WIDTH else note[: WIDTH - 1] + "…" for note in notes]
+    return "\n".join([title, "", table(head, rows), "", *notes])
 
 
 def _number(value: float) -> str:

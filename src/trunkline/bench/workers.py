@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,9 +45,10 @@ def dumbbell(window: str) -> Answer:
 
 def ns3(window: str) -> Answer:
     """The same dumbbell in ns-3, where its library is installed."""
-    program = Path(tempfile.gettempdir()) / "trunkline-bench-ns3-dumbbell"
     source = Path(__file__).with_name("ns3_dumbbell.cc")
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+    version = zlib.crc32(source.read_bytes())
+    program = Path(tempfile.gettempdir()) / f"trunkline-ns3-{os.getuid()}-{version:08x}"
+    if not program.exists():
         if not Path("/usr/include/ns3").exists() and not list(Path("/usr/include").glob("ns3*")):
             return {"absent": "ns-3 is not installed (Debian: libns3-dev g++)"}
         compiler = shutil.which("g++")
@@ -52,10 +56,12 @@ def ns3(window: str) -> Answer:
             return {"absent": "no g++ to build the ns-3 scenario with"}
         parts = "point-to-point applications internet network core traffic-control bridge stats"
         libraries = [f"-lns3-{part}" for part in parts.split()]
-        command = [compiler, "-O3", "-DNDEBUG", "-std=c++17", "-o", str(program), str(source)]
+        fresh = f"{program}.{os.getpid()}"
+        command = [compiler, "-O3", "-DNDEBUG", "-std=c++17", "-o", fresh, str(source)]
         built = subprocess.run([*command, *libraries], capture_output=True, text=True, check=False)
         if built.returncode != 0:
             return {"absent": "ns-3 is there, but its scenario does not build"}
+        os.replace(fresh, program)
     done = subprocess.run(
         [str(program), "20000000", window], capture_output=True, text=True, check=False
     )
@@ -116,8 +122,7 @@ async def call_echo(host: str, count: int) -> float:
     for turns in (count // 10, count):
         done: asyncio.Future[None] = loop.create_future()
         started = real.monotonic()
-        client = EchoClient(turns, done)
-        await loop.create_connection(lambda client=client: client, host, ECHO_PORT)
+        await loop.create_connection(functools.partial(EchoClient, turns, done), host, ECHO_PORT)
         await done
     return count / (real.monotonic() - started)
 
