@@ -106,17 +106,22 @@ class TimerQueue:
 
     def idle(self) -> bool:
         """Whether nothing but housekeeping is armed."""
-        if self._live == 0:
-            return True
+        return self._live == 0 or not self.awaited()
+
+    def awaited(self) -> list[Timer]:
+        """The timers that are armed and no housekeeping, in no particular order."""
+        found: list[Timer] = []
         if self._own:
             for timer in self._heap:
                 if timer.deadline != NEVER and not timer.housekeeping:
-                    return False
-            return True
-        for _at, _sequence, timer in self._entries:
-            if timer.deadline != NEVER and not timer.housekeeping:
-                return False
-        return True
+                    found.append(timer)
+            return found
+        for at, sequence, timer in self._entries:
+            if timer.deadline == NEVER or timer.housekeeping:
+                continue
+            if at == timer.at and sequence == timer.at_sequence:  # else left behind: see _first
+                found.append(timer)
+        return found
 
     def __len__(self) -> int:
         """How many entries the heap holds, disarmed ones that it has yet to drop included."""

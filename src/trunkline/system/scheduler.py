@@ -49,6 +49,7 @@ class Scheduler:
         "cost",
         "current",
         "draining",
+        "foreground",
         "judge",
         "limit",
         "loop",
@@ -81,6 +82,7 @@ class Scheduler:
         self.stage = self.base  # what is shown at the moment
         self.outside: Outside | None = None  # of a shared loop, which drives the world itself
         self.rounds = 0
+        self.foreground = 0  # rounds that a program had which is no service
         self.calls = 0  # polls and clock reads since the last progress
         self.cost = CALL_COST
         self.charged = 0  # nanoseconds in all
@@ -232,6 +234,8 @@ class Scheduler:
         self.current = following
         self.rounds += 1
         program = following.program
+        if program is None or not program.service:
+            self.foreground += 1
         self.show(self.base if program is None or program.stage is None else program.stage)
 
     def _finish(self, strand: Strand) -> Strand:

@@ -30,6 +30,7 @@ from trunkline.system.watchdog import Watchdog
 
 LINGER: Final = 60 * 1_000_000_000  # ns that packets may still fly after the last program's end
 FIRST_PID: Final = 100
+POLLS: Final = 4096  # rounds in which services bring nothing, and after which they never will
 UNWIND_ROUNDS: Final = 10  # sweeps over the strands of a closing world
 SETTLE: Final = 1.0  # real seconds that a closing world waits for threads to be gone
 
@@ -53,6 +54,8 @@ class World:
         self.closed = False
         self.raising = True  # whether a program's exception ends the run
         self._unfinished = 0  # foreground programs
+        self._seen = (0, 0)  # packets sent and foreground rounds, when last looked at
+        self._seen_rounds = 0
         self._ended_at = NEVER  # when the last of them ended
         self._to_the_limit = False  # the run waits for its time alone
         self._pids = FIRST_PID
@@ -217,10 +220,30 @@ class World:
         if not waiting:
             if not loop.packets_in_flight or loop.now > self._ended_at + LINGER:
                 return True
-        elif not loop.packets_in_flight and loop.timers.idle():
+        elif not loop.packets_in_flight and (loop.timers.idle() or self._only_polled()):
             scheduler.trouble = Deadlock(report.deadlock(self))
             return True
         return False
+
+    def _only_polled(self) -> bool:
+        """Whether services that look around now and then are all that is left, and nobody gains by it.
+
+        A server that polls twice a second would keep a caller waiting that nobody will ever answer:
+        when such looking has brought no packet and woken no foreground program so often, it never will.
+        """
+        scheduler = self.scheduler
+        if scheduler.rounds - self._seen_rounds < POLLS:
+            return False
+        seen = (self.loop.packet_count, scheduler.foreground)
+        before, self._seen = self._seen, seen
+        self._seen_rounds = scheduler.rounds
+        if seen != before:
+            return False
+        for timer in self.loop.timers.awaited():
+            owner = timer.owner
+            if not isinstance(owner, Strand) or owner.program is None or not owner.program.service:
+                return False
+        return True
 
     # ------------------------------------------------------------ the end
 
