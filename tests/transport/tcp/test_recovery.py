@@ -173,10 +173,9 @@ def test_fast_retransmit_and_limited_transmit(v6: bool) -> None:
     assert seqs(bench.out()) == [13_001]
     # the full acknowledgement ends it, and no burst follows
     bench.inject(Seg(ACK, 1, 12_001))
-    said = bench.out()
+    assert seqs(bench.out()) == [14_001]
     stats = connection.statistics()
-    assert stats["cwnd"] <= stats["ssthresh"]
-    assert len(said) <= 4
+    assert (stats["cwnd"], stats["ssthresh"]) == (3000, 6000)
 
 
 def test_what_is_no_duplicate() -> None:
@@ -192,6 +191,8 @@ def test_what_is_no_duplicate() -> None:
         bench.inject(Seg(ACK, 1, 1, window=60_000 + number))
     for number in range(5):
         bench.inject(Seg(ACK | PSH, 1 + number, 1, b"d", window=60_004))
+    for number in range(5):
+        bench.inject(Seg(ACK | PSH, 100 + 10 * number, 1, b"d", window=60_004))
     assert all(out.data == b"" for out in bench.out())
 
 
@@ -329,6 +330,25 @@ def test_a_hole_filled_early_is_not_filled_again_when_it_counts_as_lost() -> Non
     bench.inject(Seg(ACK, 1, 1, options=block(bench, (6001, 9001), (1001, 5001))))
     assert seqs(bench.out()) == [9001]  # the rescue, and 5001 not again
     assert connection.statistics()["lost"] == 2000
+
+
+def test_lost_is_below_three_runs() -> None:
+    """CC-040: DupThresh discontiguous runs, however small."""
+    bench = Bench(reno())
+    settings = TcpSettings(bench.host.policy)
+    settings.nodelay = True
+    connection = bench.called(SACKED, settings=settings)
+    for _ in range(7):
+        connection.send(b"x" * 10, bench.world.now)
+        bench.out()
+    bench.inject(Seg(ACK, 1, 1, options=block(bench, (11, 21))))
+    bench.inject(Seg(ACK, 1, 11, options=block(bench, (31, 41), (51, 61))))
+    bench.inject(Seg(ACK, 1, 21, options=block(bench, (31, 41), (51, 61))))
+    bench.nothing()
+    connection.send(b"x" * 10, bench.world.now)
+    bench.out()
+    bench.inject(Seg(ACK, 1, 21, options=block(bench, (71, 81), (31, 41), (51, 61))))
+    assert seqs(bench.out())[0] == 21
 
 
 def test_rescue() -> None:
@@ -486,6 +506,16 @@ def test_trouble_is_told() -> None:
     assert (connection.troubled(), watcher.told) == (True, before + 1)
     bench.inject(Seg(ACK, 1, 2))
     assert not connection.troubled()
+
+
+def test_repeated_timeout_keeps_ssthresh() -> None:
+    """CC-008: only the first timeout of a segment lowers it."""
+    bench = Bench()
+    connection = bench.called(SACKED)
+    connection.send(b"x" * 10_000, bench.world.now)
+    bench.after(10 * S)
+    assert len(bench.out()) > 13
+    assert connection.statistics()["ssthresh"] == 7000
 
 
 def test_giving_up() -> None:
