@@ -62,6 +62,7 @@ def test_mistakes_in_a_lab(tmp_path: Path, change: tuple[str, str], line: str) -
     assert (done.stdout, done.stderr, done.returncode) == ("", line + "\n", 2)
 
 
+@pytest.mark.once
 def test_a_program_that_raises(tmp_path: Path) -> None:
     name = lab(tmp_path, alice="def dial():\n    raise ValueError('the line is dead')\ndial()\n")
     done = trunk("run", name, cwd=tmp_path)
@@ -73,6 +74,7 @@ def test_a_program_that_raises(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.once
 def test_the_status_is_that_of_the_first_program_to_fail(tmp_path: Path) -> None:
     late = "import sys, time\ntime.sleep(2)\nsys.exit(4)\n"
     name = lab(tmp_path, alice=late, bob="import sys\nsys.exit(3)\n")
@@ -167,6 +169,7 @@ with socket.create_connection(("bob", 80)) as line:
     assert done.returncode == 0
 
 
+@pytest.mark.once
 def test_until(tmp_path: Path) -> None:
     name = lab(tmp_path, alice="import time\ntime.sleep(100)\n")
     done = trunk("run", name, "--until", "30s", cwd=tmp_path)
@@ -174,6 +177,7 @@ def test_until(tmp_path: Path) -> None:
     assert "alice: python alice.py was still running at 30.000000 s" in done.stderr
 
 
+@pytest.mark.once
 def test_losses_are_counted_by_reason(tmp_path: Path) -> None:
     send = "import socket, time\ns = socket.socket(type=socket.SOCK_DGRAM)\nfor n in range(100):\n    s.sendto(b'x', ('10.0.1.2', 9))\ntime.sleep(1)\n"
     name = lab(tmp_path, alice=send)
@@ -194,6 +198,7 @@ def test_python_is_a_program_on_a_host(tmp_path: Path) -> None:
     assert done.returncode == 5
 
 
+@pytest.mark.once
 def test_python_runs_modules_and_scripts(tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text(
         "import sys, threading\n"
@@ -222,6 +227,7 @@ def test_python_takes_options_and_standard_input(tmp_path: Path) -> None:
     assert piped.stdout == "here\n"
 
 
+@pytest.mark.once
 def test_python_tells_of_an_exception_as_python_does(tmp_path: Path) -> None:
     done = trunk("python", "-c", "1/0", cwd=tmp_path)
     assert done.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
@@ -246,6 +252,7 @@ except OSError as error:
 # ---------------------------------------------------------------- demo, doctor
 
 
+@pytest.mark.once
 def test_doctor() -> None:
     done = trunk("doctor")
     assert done.returncode == 0, done.stdout
@@ -315,6 +322,7 @@ def test_the_same_seed_gives_the_same_octets(tmp_path: Path) -> None:
     assert files[1] != files[2]
 
 
+@pytest.mark.once
 def test_captures_at_one_place(tmp_path: Path) -> None:
     path = tmp_path / lab(tmp_path, alice=BUSY)
     path.write_text(path.read_text().replace("[hosts.bob]", '[hosts.bob]\nservices = ["http"]'))
@@ -326,6 +334,7 @@ def test_captures_at_one_place(tmp_path: Path) -> None:
     assert (tmp_path / "one.pcapng").read_bytes() == (tmp_path / "all" / names[2]).read_bytes()
 
 
+@pytest.mark.once
 def test_the_ladder_and_a_packet() -> None:
     telephone = str(Path(__file__).parents[2] / "examples" / "telephone" / "lab.toml")
     done = trunk("run", telephone, "--ladder", "--packet", "9")
@@ -340,6 +349,7 @@ def test_the_ladder_and_a_packet() -> None:
     assert absent.returncode == 2
 
 
+@pytest.mark.once
 def test_interrupting_a_program_that_spins(tmp_path: Path) -> None:
     name = lab(tmp_path, alice="print('spinning', flush=True)\nwhile True:\n    pass\n")
     with subprocess.Popen(
@@ -356,3 +366,28 @@ def test_interrupting_a_program_that_spins(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.splitlines()[-1] == "trunkline: interrupted at 0.000000 s of the world"
+
+
+@pytest.mark.once
+def test_a_traceback_ends_where_the_program_calls_the_system(tmp_path: Path) -> None:
+    name = lab(tmp_path, alice="import socket\nsocket.create_connection(('bob', 80))\n")
+    done = trunk("run", name, cwd=tmp_path)
+    assert "ConnectionRefusedError: [Errno 111] Connection refused" in done.stderr.splitlines()
+    assert "/trunkline/" not in done.stderr.partition("ConnectionRefusedError")[0]
+    assert done.returncode == 1
+
+
+@pytest.mark.once
+def test_what_a_program_is_given(tmp_path: Path) -> None:
+    """Variables, a directory, input and a start, each its own."""
+    tell = "import os, sys, time; print(os.environ.get('WHO'), os.path.basename(os.getcwd()), sys.stdin.read(), time.monotonic())"
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "tell.py").write_text(tell)
+    (tmp_path / "lab.toml").write_text(
+        "[hosts.alice]\nprograms = [\n"
+        '{ run = "python tell.py", cwd = "inner", env = { WHO = "a" }, stdin = "x", start = "2s" },\n'
+        '{ run = "python inner/tell.py", stdin = "y" },\n]\n'
+    )
+    done = trunk("run", "lab.toml", cwd=tmp_path, WHO="nobody")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"nobody {tmp_path.name} y 1000.0\na inner x 1002.0\n"

@@ -52,6 +52,7 @@ def test_datagrams() -> None:
     text_of_the_library(lines)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("seed", ["3", "4"])
 def test_datagrams_with_other_losses(seed: str) -> None:
     text_of_the_library(run("datagrams", "--seed", seed).splitlines())

@@ -11,7 +11,6 @@ Left out on purpose: modules of one's own. Programs share every module but `__ma
 from __future__ import annotations
 
 import inspect
-import io
 import os
 import signal
 import sys
@@ -22,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from trunkline.base.timers import Timer, TimerOwner
-from trunkline.system import real
+from trunkline.system import real, report
 from trunkline.system.errors import StrandExit, WorldError
 from trunkline.system.mainthread import MainThread
 from trunkline.system.stage import Stage, Surroundings
@@ -199,9 +198,8 @@ class Program(TimerOwner):
             "trunkline.system.command",
         }:
             trace = trace.tb_next
-        text = io.StringIO()
-        traceback.print_exception(error.with_traceback(trace), file=text)
-        sys.stderr.write(text.getvalue())
+        told = report.told(error.with_traceback(trace))
+        sys.stderr.write("".join(told.format()))
 
     # ------------------------------------------------------------ signals
 

@@ -99,3 +99,24 @@ def tasks() -> list[asyncio.Task[Any]]:
         if registry is not None:
             found.extend(task for task in list(registry) if task not in found)
     return found
+
+
+def told(error: BaseException) -> traceback.TracebackException:
+    """An exception's traceback as it would be on a real machine, where a system call has no Python frames.
+
+    Errors of the system alone are cut short so: of any other kind, our frames may be the news.
+    """
+    found = traceback.TracebackException.from_exception(error)
+    shortened: list[tuple[traceback.TracebackException, BaseException]] = [(found, error)]
+    while shortened:
+        text, error = shortened.pop()
+        if isinstance(error, OSError):
+            while len(text.stack) > 1 and text.stack[-1].filename.startswith(_OURS):
+                text.stack.pop()
+        for inner, cause in (
+            (text.__cause__, error.__cause__),
+            (text.__context__, error.__context__),
+        ):
+            if inner is not None and cause is not None:
+                shortened.append((inner, cause))
+    return found
