@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -207,6 +208,48 @@ def test_a_world_from_a_lab() -> None:
         assert page.result == b"This is bob. You are 10.0.1.1.\n"
         assert isinstance(late.exception, OSError)
         assert [nic.name for nic in net.machines["r1"].nics()] == ["uplink", "eth0"]
+
+
+def test_events_of_a_lab_turn_knobs(tmp_path: Path) -> None:
+    path = tmp_path / "lab.toml"
+    path.write_text(
+        "[hosts.alice]\n[hosts.bob]\n[[links]]\nbetween = ['alice', 'bob']\ndelay = '1ms'\n"
+        "[[events]]\nat = '1s'\nlink = 'alice-bob'\nto = 'bob'\nset = { delay = '9ms', loss = '100%' }\n"
+        "[[events]]\nat = '2s'\ndown = 'alice-bob'\n[[events]]\nat = '3s'\nup = ['bob', 'alice']\n"
+    )
+    with Internet.from_lab(str(path)) as net:
+        link = net.links[0]
+        seen = []
+        for until in ("900ms", "1s", "2s", "3s"):
+            net.run(until=until)
+            up = link.cable.forward.up and link.cable.backward.up
+            seen.append((link.settings("bob")["delay"], link.settings("alice")["delay"], up))
+        assert seen == [
+            (1_000_000, 1_000_000, True),
+            (9_000_000, 1_000_000, True),
+            (9_000_000, 1_000_000, False),
+            (9_000_000, 1_000_000, True),
+        ]
+        assert link.settings("bob")["loss"] == 1 << 32
+
+
+def test_captures_and_statistics(tmp_path: Path) -> None:
+    with Internet(seed=7) as net:
+        alice, bob = net.host("alice"), net.host("bob")
+        net.link(alice, bob, delay="5ms")
+        net.capture(str(tmp_path / "all.pcapng"))
+        net.capture(str(tmp_path / "bob.pcapng"), at="bob:eth0")
+        bob.start(serve, service=True)
+        alice.start(dial, "bob")
+        net.run()
+        counted = net.statistics()
+    assert counted["world"]["packets"] == sum(
+        counted["link alice-bob"][name]["delivered"] for name in ("alice", "bob")
+    )
+    assert counted["alice"]["tcp: active opens"] == counted["bob"]["tcp: passive opens"] == 1
+    whole, one = ((tmp_path / name).read_bytes() for name in ("all.pcapng", "bob.pcapng"))
+    assert whole[:4] == one[:4] == bytes.fromhex("0a0d0d0a")
+    assert len(one) < len(whole)
 
 
 @pytest.mark.once

@@ -47,6 +47,7 @@ from trunkline.topology.description import (
 )
 from trunkline.topology.description import Link as LinkDescription
 from trunkline.topology.description import Machine as MachineDescription
+from trunkline.topology.lab import read_lab
 from trunkline.topology.links import Link, apply, read_impairments
 from trunkline.topology.machine import HostMachine, Machine, SwitchMachine
 from trunkline.topology.mistakes import TopologyError, suggestion
@@ -183,6 +184,11 @@ class Internet:
         if moment < self.loop.now:
             raise TopologyError(f'at "{when}": the world is at {units.clock_text(self.loop.now)} s')
         self.loop.timers.arm(_Deed(action).timer, moment)
+
+    @staticmethod
+    def from_lab(path: str, seed: int | None = None, strict: bool | None = None) -> Internet:
+        """The world that a lab file describes. Raises LabError, whose text has a line for each mistake."""
+        return Internet.from_description(read_lab(path), seed, strict)
 
     @staticmethod
     def from_description(
