@@ -498,3 +498,23 @@ def test_sendall_sends_one_datagram(place: Place) -> object:
     here, there = place.datagrams()
     here.connect(there.getsockname())
     return here.sendall(bytes(5000)), len(there.recv(9000))
+
+
+def may_ping() -> bool:
+    """Whether this machine lets anybody send echo requests (net.ipv4.ping_group_range)."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP).close()
+    except OSError:
+        return False
+    return True
+
+
+@two_worlds("ipv4", "ipv6")
+@pytest.mark.skipif(not may_ping(), reason="ping sockets are not for this user here")
+def test_ping(place: Place) -> object:
+    kind, answer = (128, 129) if place.v6 else (8, 0)
+    protocol = socket.IPPROTO_ICMPV6 if place.v6 else socket.IPPROTO_ICMP
+    sock = place.keep(socket.socket(place.family, socket.SOCK_DGRAM, protocol))
+    sock.sendto(struct.pack("!BBHHH", kind, 0, 0, 0, 7) + b"payload", place.at(0))
+    data, address = sock.recvfrom(100)
+    return data[0] == answer, data[6:], address[0]

@@ -355,3 +355,58 @@ def test_room_for_ancillary_data_is_too_small(place: Place) -> object:
     arrives(there)
     data, ancillary, flags, _ = there.recvmsg(10)
     return data, ancillary, flags & socket.MSG_CTRUNC
+
+
+@two_worlds("ipv4")
+def test_source_chosen_by_ancillary_data(place: Place) -> object:
+    here, there = place.datagram(), place.bound()
+    info = struct.pack("@I4s4s", 0, socket.inet_aton("127.0.0.3"), bytes(4))
+    here.sendmsg([b"x"], [(socket.IPPROTO_IP, 8, info)], 0, there.getsockname())  # IP_PKTINFO
+    arrives(there)
+    return there.recvfrom(9)[1][0]
+
+
+@two_worlds("ipv4")
+def test_hop_limit_chosen_by_ancillary_data(place: Place) -> object:
+    here, there = place.datagrams()
+    there.setsockopt(socket.IPPROTO_IP, 12, 1)  # IP_RECVTTL
+    item = (socket.IPPROTO_IP, socket.IP_TTL, struct.pack("@i", 7))
+    here.sendmsg([b"x"], [item], 0, there.getsockname())
+    arrives(there)
+    return there.recvmsg(9, 100)[1]
+
+
+@two_worlds("ipv6")
+def test_header_fields_chosen_by_ancillary_data(place: Place) -> object:
+    here, there = place.datagrams()
+    level = socket.IPPROTO_IPV6
+    for option in (socket.IPV6_RECVHOPLIMIT, socket.IPV6_RECVTCLASS, socket.IPV6_RECVPKTINFO):
+        there.setsockopt(level, option, 1)
+    lo = socket.if_nametoindex("lo")
+    items = [
+        (level, socket.IPV6_HOPLIMIT, struct.pack("@i", 7)),
+        (level, socket.IPV6_TCLASS, struct.pack("@i", 0x30)),
+        (
+            level,
+            socket.IPV6_PKTINFO,
+            socket.inet_pton(socket.AF_INET6, "::1") + struct.pack("@I", lo),
+        ),
+    ]
+    here.sendmsg([b"x"], items, 0, there.getsockname())
+    arrives(there)
+    return sorted(there.recvmsg(9, 200)[1])
+
+
+@two_worlds("ipv6")
+def test_wrong_ancillary_data(place: Place) -> object:
+    here, there = place.datagrams()
+    level, at = socket.IPPROTO_IPV6, there.getsockname()
+    return [
+        outcome(here.sendmsg, [b"x"], [(level, kind, value)], 0, at)
+        for kind, value in (
+            (socket.IPV6_HOPLIMIT, struct.pack("@i", 256)),
+            (socket.IPV6_HOPLIMIT, b"x"),
+            (socket.IPV6_TCLASS, struct.pack("@i", 256)),
+            (socket.IPV6_PKTINFO, b"x"),
+        )
+    ]

@@ -338,3 +338,54 @@ def test_connect_waits_for_room_in_the_queue_of_a_thread(
         with socket.create_connection(listener.getsockname()[:2], timeout=timeout) as sock:
             seen.append(to_the_end(sock))
     return seen, server.result()
+
+
+@two_worlds("ipv4", "ipv6")
+def test_close_leaves_a_blocked_reader_waiting(place: Place) -> object:
+    """The call under way keeps the connection; the end goes out when it returns."""
+    near, far = place.pair()
+    reader = Running(far.recv, 9)
+    settle()
+    far.close()
+    near.sendall(b"late")
+    return reader.result(), near.recv(9)
+
+
+@two_worlds("ipv4", "ipv6")
+def test_close_under_a_reader_with_a_timeout(place: Place) -> object:
+    """It polls first, and then finds its socket closed."""
+    near, far = place.pair()
+    far.settimeout(PATIENCE)
+    reader = Running(far.recv, 9)
+    settle()
+    far.close()
+    near.sendall(b"late")
+    return reader.result()
+
+
+@two_worlds("ipv4", "ipv6")
+def test_close_leaves_one_who_accepts_waiting(place: Place) -> object:
+    listener = place.listener()
+    name = listener.getsockname()
+    server = Running(listener.accept)
+    settle()
+    listener.close()
+    near = place.stream()
+    near.connect(name)
+    conn, address = server.result()  # type: ignore[misc]
+    place.keep(conn)
+    settle()
+    return address == near.getsockname(), outcome(place.stream().connect, name)
+
+
+@two_worlds("ipv4", "ipv6")
+def test_close_of_a_datagram_socket_under_a_reader(place: Place) -> object:
+    here, there = place.datagrams()
+    name = there.getsockname()
+    reader = Running(there.recv, 9)
+    settle()
+    there.close()
+    here.sendto(b"late", name)
+    got = reader.result()
+    settle()
+    return got, outcome(place.datagram().bind, name)
