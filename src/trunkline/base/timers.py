@@ -98,7 +98,7 @@ class TimerQueue:
         Its place in the heap is left to it until somebody looks again: a cable, which is armed anew as soon
         as it has delivered, then moves down the heap once instead of out and in.
         """
-        timer = self._first()
+        timer = self._first() if self._own else self._first_entry()
         if timer is None or timer.deadline > limit:
             return None
         timer.deadline = NEVER
@@ -129,30 +129,39 @@ class TimerQueue:
 
     def _first(self) -> Timer | None:
         """The armed timer that is due first, after dropping and moving what only looked first."""
-        while True:
-            if self._own:
-                if not self._heap:
-                    return None
-                timer = self._heap[0]
-            else:
-                if not self._entries:
-                    return None
-                at, sequence, timer = self._entries[0]
-                if timer.place < 0 or at != timer.at or sequence != timer.at_sequence:
-                    heappop(self._entries)  # left behind when its timer moved earlier
-                    continue
+        if not self._own:
+            return self._first_entry()
+        heap = self._heap
+        while heap:
+            timer = heap[0]
             if timer.sequence == timer.at_sequence and timer.deadline == timer.at:
                 return timer
             if timer.deadline == NEVER:
                 self._remove_first(timer)
-                continue
-            # It has moved later: down to its new place.
-            timer.at = timer.deadline
-            timer.at_sequence = timer.sequence
-            if self._own:
+            else:  # it has moved later: down to its new place
+                timer.at = timer.deadline
+                timer.at_sequence = timer.sequence
                 self._sink(timer)
-            else:
-                heapreplace(self._entries, (timer.at, timer.at_sequence, timer))
+        return None
+
+    def _first_entry(self) -> Timer | None:
+        """As `_first`, of the other body. No two entries have the same sequence number."""
+        entries = self._entries
+        while entries:
+            at, sequence, timer = entries[0]
+            if sequence != timer.at_sequence:
+                heappop(entries)  # left behind when its timer moved earlier
+                continue
+            deadline: int = timer.deadline
+            if deadline == at and timer.sequence == sequence:
+                return timer
+            if deadline == NEVER:
+                self._remove_first(timer)
+                continue
+            timer.at = deadline
+            timer.at_sequence = sequence = timer.sequence
+            heapreplace(entries, (deadline, sequence, timer))
+        return None
 
     def _insert(self, timer: Timer) -> None:
         timer.at = timer.deadline

@@ -17,6 +17,7 @@ from trunkline.transport.tcp.listener import Listener
 from trunkline.transport.tcp.policy import TcpSettings, policy_named
 
 CHUNK = bytes(65536)
+ALL = 1 << 30
 PORT = 5000
 
 
@@ -38,9 +39,7 @@ class Sink(Endpoint):
             if self.connection is None:
                 return
             self.connection.endpoint = self
-        now = self.loop.now
-        while data := self.connection.receive(65536, now):
-            self.octets += len(data)
+        self.octets += len(self.connection.receive(ALL, self.loop.now))
 
 
 class Source(Endpoint):

@@ -91,10 +91,7 @@ class Loop:
         events = self.events
         now = self.now
         while marked or events:
-            at = 0
-            while at < len(marked):  # a node may be marked again, behind, while this goes on
-                node = marked[at]
-                at += 1
+            for node in marked:  # a node may be marked again, behind, while this goes on
                 node.pending = False
                 node.poll_transmit(now)
                 outgoing = node.outgoing
@@ -116,10 +113,7 @@ class Loop:
                     outbox.clear()
                 outgoing.clear()
             marked.clear()
-            at = 0
-            while at < len(events):
-                endpoint = events[at]
-                at += 1
+            for endpoint in events:  # so may an endpoint be noted
                 endpoint.noted = False
                 endpoint.on_events()
             events.clear()
