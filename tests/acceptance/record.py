@@ -1,18 +1,18 @@
-"""unittest's command line with a record: python record.py FILE MODULE-OR-TEST …
+"""unittest's command line with a record: python record.py FILE MODULE only|without PATTERN …
 
 FILE gets a line of JSON when a test begins and one when it ends; tests that it tells of already are not
-run again, so that a run that died or hung can be taken up. It is a program of its own, and imports nothing
-of the project: inside, it is what the simulated host runs.
+run again, so that a run that died or hung can be taken up. Of the module's tests those run whose id matches
+one of the patterns, or none of them. It is a program of its own, and imports nothing of the project: inside,
+it is what the simulated host runs.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import sys
 import unittest
 from typing import Any, TextIO
-
-IDLE = ["unittest.loader", "unittest.suite"]
 
 
 class Recording(unittest.TextTestResult):
@@ -65,9 +65,11 @@ class Recording(unittest.TextTestResult):
 
 
 class Loader(unittest.TestLoader):
-    """Leaves out what the record tells of."""
+    """Leaves out what the record tells of, and what was not asked for."""
 
     done: frozenset[str] = frozenset()
+    only = False
+    patterns: tuple[str, ...] = ()
 
     def loadTestsFromNames(self, names: Any, module: Any = None) -> unittest.TestSuite:
         return self.remaining(super().loadTestsFromNames(names, module))
@@ -77,20 +79,26 @@ class Loader(unittest.TestLoader):
         for item in suite:
             if isinstance(item, unittest.TestSuite):
                 kept.append(self.remaining(item))
-            elif item.id() not in self.done:
+            elif self.wanted(item.id()):
                 kept.append(item)
         return type(suite)(kept)
 
+    def wanted(self, test: str) -> bool:
+        named = any(fnmatch.fnmatchcase(test, pattern) for pattern in self.patterns)
+        return named == self.only and test not in self.done
+
 
 def main() -> None:
-    path, *names = sys.argv[1:]
+    path, module, choice, *patterns = sys.argv[1:]
+    Loader.only = choice == "only"
+    Loader.patterns = tuple(patterns)
     with open(path, "a+", encoding="utf-8") as record:
         record.seek(0)
         Loader.done = frozenset(json.loads(line)[0] for line in record)
         Recording.record = record
         unittest.main(
             module=None,
-            argv=["unittest", "-v", *names],
+            argv=["unittest", "-v", module],
             testLoader=Loader(),
             testRunner=unittest.TextTestRunner(resultclass=Recording, verbosity=2),
         )
