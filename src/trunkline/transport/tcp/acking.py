@@ -179,7 +179,6 @@ def _update_window(block: Block, header: Tcp, now: int) -> None:
             first = block.scoreboard.first()
             if first is not None and not first.state & SACKED:
                 block.scoreboard.mark_lost(first)
-                block.force_resend = True
             touch(block)
     if block.unsent.octets or block.fin_pending:
         touch(block)

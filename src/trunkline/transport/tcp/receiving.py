@@ -131,8 +131,6 @@ def _receive_any(block: Block, header: Tcp, payload: bytes, now: int) -> None:
             block.ts_recent = header.ts_val
             block.ts_recent_at = now
     if block.state == TIME_WAIT:
-        if flags & FIN:
-            wait_again(block, now)
         if span:
             challenge(block, False, now)
         return
