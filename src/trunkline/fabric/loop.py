@@ -93,7 +93,9 @@ class Loop:
         while marked or events:
             for node in marked:  # a node may be marked again, behind, while this goes on
                 node.pending = False
+                node.polled = True
                 node.poll_transmit(now)
+                node.polled = False
                 outgoing = node.outgoing
                 if not outgoing:
                     continue

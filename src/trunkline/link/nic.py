@@ -39,6 +39,7 @@ class Node:
         self.outgoing: list[Nic] = []  # the NICs whose outbox is not empty
         self.marked = marked
         self.pending = False
+        self.polled = False  # it is being polled: its outboxes are emptied next, marked or not
         self.trace: TraceSink | None = None
 
     def mark(self) -> None:
@@ -96,7 +97,7 @@ class Nic:
         if not outbox:
             node = self.node
             node.outgoing.append(self)
-            if not node.pending:  # as `mark`, in place
+            if not node.pending and not node.polled:  # as `mark`, in place
                 node.pending = True
                 node.marked.append(node)
         outbox.append(packet)
