@@ -344,3 +344,41 @@ def test_a_connected_socket_learns_the_path_mtu(version: int) -> None:
     assert errno_of(socket.getsockopt, *mtu, 4) == "ENOTCONN"
     socket.connect((B[version], 9, 0, 0))
     assert socket.getsockopt(*mtu, 4) == number(1500)
+
+
+@versions
+def test_one_message_may_differ(version: int) -> None:
+    """UDP-016: source, hop limit and class of one datagram, by control items."""
+    net = TwoHosts()
+    other = parse_address("10.0.1.77" if version == 4 else "2001:db8:0:1::77")
+    net.a.internet.add_address(net.wires[0], other, 24 if version == 4 else 64, 0)
+    socket, there = net.socket(net.a, version), net.bound(net.b, version, port=53)
+    tells = [(IP, 12), (IP, 13)] if version == 4 else [(IPV6, 51), (IPV6, 66)]
+    for option in tells:
+        there.setsockopt(*option, number(1))
+    if version == 4:
+        items = [(IP, 8, number(0) + other + bytes(4)), (IP, 2, number(7)), (IP, 1, number(0x30))]
+        bad = [(IP, 8, b"x"), (IP, 2, number(0)), (IP, 1, number(256)), (IP, 99, b""), (1, 2, b"")]
+    else:
+        items = [
+            (IPV6, 50, other + number(2)),
+            (IPV6, 52, number(7)),
+            (IPV6, 67, number(0x30)),
+            (IP, 2, number(9)),  # another level's: passed over
+        ]
+        foreign = parse_address("2001:db8::dead")
+        bad = [(IPV6, 50, foreign + number(0)), (IPV6, 50, b"x"), (IPV6, 52, number(256))]
+        bad += [(IPV6, 67, b"\1"), (IPV6, 99, b"")]
+    where = (B[version], 53, 0, 0)
+    for item in bad:
+        assert errno_of(socket.send_message, b"x", 0, where, [item]) == "EINVAL"
+    assert socket.send_message(b"special", 0, where, items) == 7
+    assert socket.send_message(b"plain", 0, where, []) == 5
+    assert errno_of(socket.send_message, b"x", 0, None, items) == "EDESTADDRREQ"
+    net.run()
+    told = []
+    for _ in range(2):
+        message = there.recv_message(10, 0)
+        assert message is not None
+        told.append((message.data, message.address[0], message.hop_limit, message.traffic_class))
+    assert told == [(b"special", other, 7, 0x30), (b"plain", A[version], 64, 0)]

@@ -298,11 +298,15 @@ class Simulated(socket.socket):
         items = ancillary.check(ancdata)
         description = self._description
         flags = integer(flags)
-        if items:
+        if items and description.family == socket.AF_UNIX:
             ancillary.refuse(description, items)
-        if address is None:
+        if address is None and not items:
             return self.send(data, flags)
-        where = from_python(description.family, address, "sendmsg", self._system)
+        where = None
+        if address is not None:
+            where = from_python(description.family, address, "sendmsg", self._system)
+        if items or where is None:
+            return blocking.send_message(description, data, flags, where, items, self._timeout)
         return blocking.send_to(description, data, flags, where, self._timeout)
 
     # ------------------------------------------------------------ connections

@@ -13,6 +13,7 @@ from typing import Final, final
 from trunkline.base.addresses import ANY4, ANY6, is_multicast
 from trunkline.base.results import NO_BUFFER, PROHIBITED, PROTOCOL_ERROR, SENT
 from trunkline.internet.paths import BROADCAST, Path
+from trunkline.link.nic import LOOPBACK
 from trunkline.sockets.constants import (
     AF_INET,
     EPOLLERR,
@@ -32,6 +33,7 @@ from trunkline.sockets.constants import (
     SHUT_WR,
     SOCK_DGRAM,
 )
+from trunkline.sockets.control import Item, control_of
 from trunkline.sockets.errors import failure, failure_of
 from trunkline.sockets.message import Address, Message
 from trunkline.sockets.socket import READABLE, WRITABLE, Socket, refusal
@@ -225,32 +227,56 @@ class DatagramSocket(Socket):
             message.traffic_class = datagram.traffic_class
 
     def send(self, data: bytes, flags: int, now: int) -> int:
-        if not self.bound_port:
-            self._autobind()
-        if len(data) > PAYLOAD_LIMIT:
-            raise failure("EMSGSIZE")
-        if flags & MSG_OOB and self.family == AF_INET:
-            raise failure("EOPNOTSUPP")
+        self._may_send(data, flags)
         end = self.end
         path = end.path
         if path is None:
             raise failure("EDESTADDRREQ")
-        return self._send(path, end.remote_port, data, now)
+        return self._send(path, end.remote_port, data, -1, -1, now)
 
     def send_to(self, data: bytes, flags: int, address: Address, now: int) -> int:
+        self._may_send(data, flags)
+        if not address[1] and self.protocol == IPPROTO_UDP:
+            raise failure("EINVAL")
+        remote, nic = self.destination(address)
+        path = self.layer.path_for(self.end, remote, nic, b"", now)
+        return self._send(path, address[1], data, -1, -1, now)
+
+    def send_message(
+        self, data: bytes, flags: int, address: Address | None, items: list[Item], now: int
+    ) -> int:
+        control = control_of(self, items)
+        self._may_send(data, flags)
+        end = self.end
+        remote = end.remote
+        port = end.remote_port
+        nic = self.nic
+        if address is not None:
+            port = address[1]
+            if not port and self.protocol == IPPROTO_UDP:
+                raise failure("EINVAL")
+            remote, nic = self.destination(address)
+        elif not remote:
+            raise failure("EDESTADDRREQ")
+        if control.nic:
+            nic = self.nic_of(control.nic)
+            if nic.kind == LOOPBACK and self.transport.internet.is_local(remote):
+                nic = None  # own addresses are reached by it anyway
+        path = self.layer.path_for(end, remote, nic, control.source, now)
+        return self._send(path, port, data, control.hop_limit, control.traffic_class, now)
+
+    def _may_send(self, data: bytes, flags: int) -> None:
+        """What is asked before anything else, in Linux's order."""
         if not self.bound_port:
             self._autobind()
         if len(data) > PAYLOAD_LIMIT:
             raise failure("EMSGSIZE")
         if flags & MSG_OOB and self.family == AF_INET:
             raise failure("EOPNOTSUPP")
-        if not address[1] and self.protocol == IPPROTO_UDP:
-            raise failure("EINVAL")
-        remote, nic = self.destination(address)
-        path = self.layer.path_for(self.end, remote, nic, b"", now)
-        return self._send(path, address[1], data, now)
 
-    def _send(self, path: Path, port: int, data: bytes, now: int) -> int:
+    def _send(
+        self, path: Path, port: int, data: bytes, hop_limit: int, traffic_class: int, now: int
+    ) -> int:
         end = self.end
         if path.kind == BROADCAST and not self.broadcast and path.result == SENT:
             raise failure("EACCES")
@@ -260,10 +286,10 @@ class DatagramSocket(Socket):
             raise failure("EPIPE")
         transport = self.transport
         if self.protocol == IPPROTO_UDP:
-            result = transport.udp.send(end, path, port, data, -1, now)
+            result = transport.udp.send(end, path, port, data, hop_limit, traffic_class, now)
         else:
             echo = transport.echo4 if self.protocol == IPPROTO_ICMP else transport.echo6
-            result = echo.send(end, path, data, -1, now)
+            result = echo.send(end, path, data, hop_limit, traffic_class, now)
             if result == PROTOCOL_ERROR:
                 raise failure("EINVAL")
         if result not in (SENT, NO_BUFFER):  # as Linux: a full queue below is no error

@@ -176,6 +176,17 @@ class Socket(Endpoint):
         """As `send`, to an address."""
         raise failure("EOPNOTSUPP")
 
+    def send_message(
+        self,
+        data: bytes,
+        flags: int,
+        address: Address | None,
+        items: list[tuple[int, int, bytes]],
+        now: int,
+    ) -> int:
+        """As `send` or `send_to`, with sendmsg's control items: level, type, octets. Raises EINVAL."""
+        raise failure("EOPNOTSUPP")
+
     def shutdown(self, how: int, now: int) -> None:
         """Raises ENOTCONN, EINVAL."""
         raise failure("EOPNOTSUPP")

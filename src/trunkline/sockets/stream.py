@@ -29,6 +29,7 @@ from trunkline.sockets.constants import (
     SOCK_STREAM,
     SOMAXCONN,
 )
+from trunkline.sockets.control import Item, control_of
 from trunkline.sockets.errors import failure, failure_of
 from trunkline.sockets.message import NO_NAME, WOULD_BLOCK, Address, Message
 from trunkline.sockets.socket import READABLE, WRITABLE, Socket, refusal
@@ -350,6 +351,12 @@ class StreamSocket(Socket):
 
     def send_to(self, data: bytes, flags: int, address: Address, now: int) -> int:
         return self.send(data, flags, now)  # as Linux: a stream has one destination
+
+    def send_message(
+        self, data: bytes, flags: int, address: Address | None, items: list[Item], now: int
+    ) -> int:
+        control_of(self, items)
+        return self.send(data, flags, now)
 
     def _send_slowly(self, data: bytes, flags: int, now: int) -> int:
         # as tcp_sendmsg_locked and sk_stream_wait_connect

@@ -194,6 +194,24 @@ def send_to(
     )
 
 
+def send_message(
+    description: Description,
+    data: bytes,
+    flags: int,
+    address: Address | None,
+    items: list[tuple[int, int, bytes]],
+    timeout: float | None,
+) -> int:
+    """sendmsg(2) with control items."""
+    return _send(
+        description,
+        lambda rest: description.send_message(rest, flags, address, items),
+        data,
+        flags,
+        timeout,
+    )
+
+
 def _send(
     description: Description,
     attempt: Callable[[bytes], int],

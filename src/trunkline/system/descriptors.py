@@ -184,6 +184,16 @@ class Description(Watcher):
         """As `send`, to an address."""
         raise failure("ENOTSOCK")
 
+    def send_message(
+        self,
+        data: bytes,
+        flags: int,
+        address: Address | None,
+        items: list[tuple[int, int, bytes]],
+    ) -> int:
+        """As `send` or `send_to`, with control items of sendmsg: level, type, octets. Raises EINVAL."""
+        raise failure("ENOTSOCK")
+
     def shutdown(self, how: int) -> None:
         raise failure("ENOTSOCK")
 
@@ -399,6 +409,18 @@ class SocketDescription(Description):
     def send_to(self, data: bytes, flags: int, address: Address) -> int:
         loop = self.loop
         count = self.socket.send_to(data, flags, address, loop.now)
+        carry(loop)
+        return count
+
+    def send_message(
+        self,
+        data: bytes,
+        flags: int,
+        address: Address | None,
+        items: list[tuple[int, int, bytes]],
+    ) -> int:
+        loop = self.loop
+        count = self.socket.send_message(data, flags, address, items, loop.now)
         carry(loop)
         return count
 

@@ -39,8 +39,19 @@ class EchoLayer(DatagramLayer):
         super().__init__(internet, events, PortSpace(dice, True))
         self.version = version
 
-    def send(self, end: DatagramEnd, path: Path, message: bytes, hop_limit: int, now: int) -> int:
-        """Send an echo request; PROTOCOL_ERROR for any other message. `hop_limit` -1: the end's own."""
+    def send(
+        self,
+        end: DatagramEnd,
+        path: Path,
+        message: bytes,
+        hop_limit: int,
+        traffic_class: int,
+        now: int,
+    ) -> int:
+        """Send an echo request; PROTOCOL_ERROR for any other message.
+
+        `hop_limit` and `traffic_class` are for this message alone, -1 for the end's own.
+        """
         request = icmpv4.ECHO_REQUEST if self.version == 4 else icmpv6.ECHO_REQUEST
         if len(message) < HEADER_LENGTH or message[0] != request or message[1] != 0:
             return PROTOCOL_ERROR
@@ -63,7 +74,7 @@ class EchoLayer(DatagramLayer):
             message[HEADER_LENGTH:],
             ICMP if self.version == 4 else ICMPV6,
             hop_limit,
-            end.traffic_class,
+            end.traffic_class if traffic_class < 0 else traffic_class,
             not may_fragment,
             now,
         )

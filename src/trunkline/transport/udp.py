@@ -44,11 +44,18 @@ class UdpLayer(DatagramLayer):
         self._secret = dice.word()  # of the choice within SO_REUSEPORT groups
 
     def send(
-        self, end: DatagramEnd, path: Path, dst_port: int, data: bytes, hop_limit: int, now: int
+        self,
+        end: DatagramEnd,
+        path: Path,
+        dst_port: int,
+        data: bytes,
+        hop_limit: int,
+        traffic_class: int,
+        now: int,
     ) -> int:
         """Send a datagram from a bound end by a path of `path_for`; a result code.
 
-        `hop_limit` is for this datagram alone, -1 for the end's own.
+        `hop_limit` and `traffic_class` are for this datagram alone, -1 for the end's own.
         """
         result = path.result
         if result != SENT:
@@ -68,7 +75,7 @@ class UdpLayer(DatagramLayer):
             data,
             UDP,
             hop_limit,
-            end.traffic_class,
+            end.traffic_class if traffic_class < 0 else traffic_class,
             not may_fragment,
             now,
         )
