@@ -56,23 +56,34 @@ class Impairments:
 
 
 @final
+class _Dice:
+    """A stream of dice for each knob of one direction."""
+
+    __slots__ = ("corrupt", "duplicate", "jitter", "loss", "reorder")
+
+    def __init__(self, seed: int, name: str) -> None:
+        self.loss = Dice(seed, "loss " + name)
+        self.duplicate = Dice(seed, "duplicate " + name)
+        self.reorder = Dice(seed, "reorder " + name)
+        self.corrupt = Dice(seed, "corrupt " + name)
+        self.jitter = Dice(seed, "jitter " + name)
+
+
+@final
 class Direction(Port):
     """One way along a cable: from the NIC that is plugged into it to the NIC at its far end."""
 
     __slots__ = (
         "_busy_until",
-        "_corrupt_dice",
         "_departed",
         "_departures",
-        "_duplicate_dice",
+        "_dice",
         "_express_first",
         "_express_last",
         "_express_timer",
         "_first",
-        "_jitter_dice",
         "_last",
-        "_loss_dice",
-        "_reorder_dice",
+        "_seed",
         "_timer",
         "corrupted",
         "delivered",
@@ -103,11 +114,8 @@ class Direction(Port):
         self.reordered = 0
         self.corrupted = 0
         self.unplugged = 0  # packets lost because the cable was down
-        self._loss_dice = Dice(seed, "loss " + name)
-        self._duplicate_dice = Dice(seed, "duplicate " + name)
-        self._reorder_dice = Dice(seed, "reorder " + name)
-        self._corrupt_dice = Dice(seed, "corrupt " + name)
-        self._jitter_dice = Dice(seed, "jitter " + name)
+        self._seed = seed
+        self._dice: _Dice | None = None  # made for the first knob that rolls
         self._busy_until = 0  # when the transmitter has sent all it holds
         self._departures: list[int] = []  # of the packets in the queue, in order
         self._departed = 0  # how many of them, from the front, have left it
@@ -128,7 +136,7 @@ class Direction(Port):
             self.unplugged += 1
             self._refuse(nic, packet, "cable down", now)
             return
-        if knobs.loss and self._loss_dice.chance(knobs.loss):
+        if knobs.loss and self._rolled().loss.chance(knobs.loss):
             self.lost += 1
             self._refuse(nic, packet, "lost", now)
             return
@@ -155,7 +163,7 @@ class Direction(Port):
         trace = loop.trace
         if trace is not None:
             trace.frame(nic.number, SENT, packet, now)
-        if knobs.duplicate and self._duplicate_dice.chance(knobs.duplicate):
+        if knobs.duplicate and self._rolled().duplicate.chance(knobs.duplicate):
             self.duplicated += 1
             twin = packet.copy()
             if trace is not None:
@@ -238,6 +246,13 @@ class Direction(Port):
             "cable down": self.unplugged,
         }
 
+    def _rolled(self) -> _Dice:
+        """The dice of this direction."""
+        dice = self._dice
+        if dice is None:
+            dice = self._dice = _Dice(self._seed, self.name)
+        return dice
+
     def _waiting(self, now: int) -> int:
         """How many packets the transmitter's queue holds."""
         departures = self._departures
@@ -253,16 +268,16 @@ class Direction(Port):
     def _launch(self, packet: Packet, departure: int) -> None:
         """Put a packet on the wire: it is due at the far end after the delay."""
         knobs = self.impairments
-        if knobs.corrupt and self._corrupt_dice.chance(knobs.corrupt):
+        if knobs.corrupt and self._rolled().corrupt.chance(knobs.corrupt):
             packet = self._corrupt(packet)
         self.loop.packets_in_flight += 1
         packet.next = None
-        if knobs.reorder and knobs.delay and self._reorder_dice.chance(knobs.reorder):
+        if knobs.reorder and knobs.delay and self._rolled().reorder.chance(knobs.reorder):
             self._overtake(packet, departure)
             return
         due = departure + knobs.delay
         if knobs.jitter:
-            due += self._jitter_dice.between(-knobs.jitter, knobs.jitter)
+            due += self._rolled().jitter.between(-knobs.jitter, knobs.jitter)
             if due < departure:
                 due = departure
         last = self._last
@@ -299,7 +314,7 @@ class Direction(Port):
         """The packet with one bit flipped, as its octets now read."""
         self.corrupted += 1
         octets = bytearray(encode(packet))
-        bit = self._corrupt_dice.below(len(octets) * 8)
+        bit = self._rolled().corrupt.below(len(octets) * 8)
         octets[bit >> 3] ^= 0x80 >> (bit & 7)
         damaged = decode(bytes(octets), packet.ethernet is not None)
         damaged.identity = packet.identity
