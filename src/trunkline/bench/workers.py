@@ -22,6 +22,7 @@ Answer = dict[str, float | str]
 
 ECHO_PORT = 7777
 HTTP_PORT = 8080
+FLOWS = 3  # of a dumbbell, one after another; the least counts: what disturbs only ever adds
 
 
 def main(arguments: list[str]) -> int:
@@ -38,9 +39,12 @@ def dumbbell(window: str) -> Answer:
     """Microseconds for one packet crossing one link: host, router, host; 1 Gbit/s, 2.5 ms each link."""
     from trunkline.bench.dumbbell import run
 
-    megabytes = 60 if COMPILED else 12
-    seconds, packets = run(int(window), megabytes * 1_000_000)
-    return {"value": seconds / packets * 1e6}
+    octets = 40_000_000 if COMPILED else 6_000_000
+    best = float("inf")
+    for _ in range(FLOWS):
+        seconds, packets = run(int(window), octets)
+        best = min(best, seconds / packets * 1e6)
+    return {"value": best}
 
 
 def ns3(window: str) -> Answer:
@@ -62,12 +66,15 @@ def ns3(window: str) -> Answer:
         if built.returncode != 0:
             return {"absent": "ns-3 is there, but its scenario does not build"}
         os.replace(fresh, program)
-    done = subprocess.run(
-        [str(program), "20000000", window], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        return {"absent": "ns-3's scenario failed"}
-    return {"value": float(done.stdout.split()[0]) / 1000}
+    best = float("inf")
+    for _ in range(FLOWS):
+        done = subprocess.run(
+            [str(program), "20000000", window], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            return {"absent": "ns-3's scenario failed"}
+        best = min(best, float(done.stdout.split()[0]) / 1000)
+    return {"value": best}
 
 
 # ---------------------------------------------------------------- echo
