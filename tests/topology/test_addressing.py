@@ -83,9 +83,11 @@ def test_routes_along_a_line() -> None:
 
 
 def test_a_switch_makes_one_network_of_its_links() -> None:
-    """Also when two switches that had links of their own are joined later."""
-    lab = "".join(f"[hosts.{name}]\n" for name in "abcd") + "[switches.s1]\n[switches.s2]\n"
-    for near, far in (("a", "s1"), ("b", "c"), ("c", "s2"), ("s1", "s2"), ("s2", "d")):
+    """Also when switches that had links of their own are joined later."""
+    lab = "".join(f"[hosts.{name}]\n" for name in "abcd")
+    lab += "".join(f"[switches.s{number}]\n" for number in (1, 2, 3))
+    for pair in ("a s1", "b c", "c s2", "s2 s3", "s1 s2", "s3 d"):
+        near, far = pair.split()
         lab += f'[[links]]\nbetween = ["{near}", "{far}"]\n'
     assert {name: found[0] for name, found in nics(lab).items()} == {
         "a:eth0": "10.0.1.1/24",
@@ -124,9 +126,9 @@ def test_fewest_routers_then_least_delay() -> None:
     lab = "[hosts.alice]\n[hosts.bob]\n" + "".join(f"[routers.r{n}]\n" for n in range(1, 6))
     for near, far, delay in (
         ("alice", "r1", "1ms"),
-        ("r1", "r2", "50ms"),
-        ("r1", "r3", "20ms"),
-        ("r2", "r4", "1ms"),
+        ("r1", "r2", "20ms"),
+        ("r1", "r3", "30ms"),
+        ("r2", "r4", "50ms"),
         ("r3", "r4", "20ms"),
         ("r4", "bob", "1ms"),
         ("r1", "r5", "0ms"),

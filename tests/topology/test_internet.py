@@ -51,6 +51,21 @@ def test_a_call_across_routers(family: int) -> None:
         assert 0.12 < net.now < 1
 
 
+def test_a_host_with_two_cables_is_no_router() -> None:
+    with Internet() as net:
+        alice, middle, bob = net.host("alice"), net.host("middle"), net.host("bob")
+        net.link(alice, middle)
+        net.link(middle, bob)
+        call = alice.start(dial, "bob", socket.AF_INET)
+        with pytest.raises(OSError, match="Network is unreachable"):
+            net.run()
+        assert isinstance(call.exception, OSError)
+        assert [net.machines[name].host.internet.forwarding for name in ("alice", "middle")] == [
+            False,
+            False,
+        ]
+
+
 def test_a_coroutine_function_is_a_program() -> None:
     import asyncio
 
@@ -107,6 +122,22 @@ def test_addresses_can_be_asked_for_before_the_run() -> None:
     assert (carol.address, carol.address6) == ("192.168.0.9", "2001:db8:0:2::2")
     assert alice.addresses == ["10.0.1.1", "2001:db8:0:1::1"]
     net.close()
+
+
+def test_a_shorter_way_takes_the_place_of_the_longer() -> None:
+    with Internet() as net:
+        line_of_routers(net)
+        carol, r1, r2 = net.host("carol"), net.machines["r1"], net.machines["r2"]
+        far = net.router("far")
+        net.link(r2, far)
+        net.link(far, carol)
+
+        def way() -> list[list[str]]:
+            return [row for row in r1.tables()["routes"].rows if row[0] == "10.0.5.0/24"]
+
+        assert way() == [["10.0.5.0/24", "10.0.2.2", "eth1", "0"]]
+        net.link(r1, far)
+        assert way() == [["10.0.5.0/24", "10.0.6.2", "eth2", "0"]]
 
 
 def test_a_cable_is_cut_and_mended() -> None:
@@ -294,6 +325,7 @@ def test_tables_of_a_host() -> None:
         net.run()
         tables = alice.tables()
         assert ["eth0", "10.0.1.1/24", "1500", "up"] in tables["addresses"].rows
+        assert ["eth0", "fe80::ff:fe00:1/64", "1500", "up"] in tables["addresses"].rows
         assert ["default", "10.0.1.2", "eth0", "0"] in tables["routes"].rows
         router = next(row for row in tables["neighbours"].rows if row[0] == "10.0.1.2")
         assert router[1].startswith("02:00:")

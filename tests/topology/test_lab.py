@@ -296,6 +296,17 @@ MISTAKES = {
         TWO + '[[events]]\nat = "5s"\nlink = "alice-bob"\nset = { los = "5%" }',
         'L:8: [[events]] set.los: unknown key "los"; did you mean "loss"?',
     ),
+    "a change towards nobody": (
+        TWO + '[[events]]\nat = "5s"\nlink = "alice-bob"\nto = "eve"\nset = { loss = "5%" }',
+        'L:8: [[events]] to: "eve" is not an end of that link',
+    ),
+    "a long name": (
+        f"[hosts.{'a' * 64}]",
+        (
+            f'L:1: [hosts.{"a" * 64}]: found the name "{"a" * 64}", expected letters, digits and hyphens,'
+            ' such as "alice" or "www.example"'
+        ),
+    ),
     "a change of no link": (
         TWO + '[[events]]\nat = "5s"\nset = { loss = "5%" }',
         'L:5: [[events]]: found no "link", expected link = ["alice", "bob"] or the name of a link',
