@@ -424,8 +424,8 @@ def test_epoll_of_a_descriptor(place: Place) -> object:
     epoll = epoll_of(place, far, IN)
     near.send(b"x")
     arrives(far)
-    again = select.epoll.fromfd(epoll.fileno())
-    return now(again), again.fileno() == epoll.fileno()
+    again = place.keep(select.epoll.fromfd(os.dup(epoll.fileno())))
+    return now(again), now(epoll), again.fileno() != epoll.fileno()
 
 
 @two_worlds("ipv4", "ipv6")
