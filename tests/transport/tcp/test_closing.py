@@ -333,6 +333,23 @@ def test_keepalive(v6: bool) -> None:
     assert connection.take_error() == TIMED_OUT
 
 
+def test_keepalive_that_is_answered_goes_on_for_ever() -> None:
+    """MUST-29: every answer starts the count anew, also where probes are rarer than the idle time."""
+    bench = Bench()
+    connection = bench.accepted()
+    connection.settings.keepalive = True
+    connection.settings.keep_idle = 1 * S
+    connection.settings.keep_interval = 10 * S
+    connection.settings.keep_count = 2
+    connection.settings_changed(bench.world.now)
+    bench.after(1 * S)
+    for _ in range(10):
+        assert bench.one().seq == 0
+        bench.inject(Seg(ACK, 1, 1))
+        bench.after(10 * S)
+    assert connection.state_name() == "ESTABLISHED"
+
+
 def test_keepalive_is_put_off_by_traffic() -> None:
     """MUST-26, MUST-27: only after an interval in which nothing came."""
     bench = Bench()

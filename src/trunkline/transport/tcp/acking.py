@@ -57,6 +57,9 @@ def advance(block: Block, ack: int, header: Tcp, now: int) -> None:
             resent = True
         elif sample < 0 and not state & SACKED:
             sample = now - record.sent_at
+        if state == 0 and len(records) == 1:
+            records.pop()  # all there was
+            break
         board.drop_first()
     # RFC 6298 §3 CC-026 MUST-18: Karn; timestamps can tell. RFC 7323 §4.1: only on new data
     if resent:
@@ -80,11 +83,11 @@ def advance(block: Block, ack: int, header: Tcp, now: int) -> None:
         on_progress(block, acked, now)
     if recovery != RECOVERY:
         congestion = block.congestion
-        if congestion.hystart is not None and sample >= 0:
-            congestion.on_sample(sample, ack, block.snd_nxt)
         if block.cwnd_limited or (
             congestion.cwnd < congestion.ssthresh and congestion.cwnd < 2 * under_way
         ):
+            if congestion.hystart is not None and sample >= 0:
+                congestion.on_sample(sample, ack, block.snd_nxt)
             congestion.on_ack(acked, block.srtt, now)
     # RFC 6298 §5.2, §5.3 CC-029
     timer = block.sent_timer

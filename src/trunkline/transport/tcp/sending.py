@@ -317,7 +317,9 @@ def _send_new(block: Block, now: int) -> None:
     queue = block.unsent
     board = block.scoreboard
     congestion = block.congestion
-    mss = full_size(block)
+    mss = block.mss
+    if block.assembly is not None or block.dsack_left >= 0:
+        mss = full_size(block)
     under_way = (block.snd_nxt - block.snd_una) & MASK
     if under_way == 0 and now - block.last_sent_at > block.rto and block.last_sent_at:
         _after_idle(block, now)
@@ -398,8 +400,15 @@ def _send_segment(block: Block, size: int, now: int) -> bool:
     if block.received_at and now - block.received_at < block.common.policy.delayed_ack:
         block.pingpong = True  # an answer: from now on acknowledgements may wait for one
     timer = block.sent_timer
-    if timer is None or timer.deadline == NEVER:
-        arm_sent(block, now + block.rto)  # RFC 6298 §5.1
+    if timer is None:
+        arm_sent(block, now + block.rto)
+    elif timer.deadline == NEVER:
+        # RFC 6298 §5.1
+        deadline = now + block.rto
+        if timer.place >= 0 and deadline >= timer.at:
+            timer.deadline = deadline
+        else:
+            arm_sent(block, deadline)
     elif block.snd_una == seq:
         block.backoff = 0
         arm_sent(block, now + block.rto)  # it ran as persist timer
