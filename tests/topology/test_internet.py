@@ -241,6 +241,23 @@ def test_a_world_from_a_lab() -> None:
         assert [nic.name for nic in net.machines["r1"].nics()] == ["uplink", "eth0"]
 
 
+def test_services_start_first_whatever_the_order() -> None:
+    call = "python -c 'import urllib.request as u; u.urlopen(\"http://b/\", timeout=5).read()'"
+    lab = parse_lab(
+        f'''
+        [hosts.a]
+        programs = ["""{call}"""]
+        [hosts.b]
+        services = ["http"]
+        [[links]]
+        between = ["a", "b"]
+        '''
+    )
+    with Internet.from_description(lab) as net:
+        net.run()
+        assert [program.exit_code for program in net.world.finished if not program.service] == [0]
+
+
 def test_events_of_a_lab_turn_knobs(tmp_path: Path) -> None:
     path = tmp_path / "lab.toml"
     path.write_text(

@@ -221,20 +221,21 @@ class Internet:
         for event in description.events:
             for number in event.links:
                 net._event(event.at, event.action, net.links[number], event.changes, event.to)
-        for machine in description.machines:
-            owner = net.machines[machine.name]
-            for program in machine.programs:
-                assert isinstance(owner, HostMachine)
-                net.start(
-                    owner.system,
-                    program.command,
-                    (),
-                    program.service,
-                    program.start,
-                    program.env,
-                    os.path.join(description.folder, program.cwd),
-                    program.stdin,
-                )
+        programs = [(m.name, program) for m in description.machines for program in m.programs]
+        # Of what starts at the same time, services are first: whoever calls them finds them there.
+        for name, program in sorted(programs, key=lambda one: not one[1].service):
+            owner = net.machines[name]
+            assert isinstance(owner, HostMachine)
+            net.start(
+                owner.system,
+                program.command,
+                (),
+                program.service,
+                program.start,
+                program.env,
+                os.path.join(description.folder, program.cwd),
+                program.stdin,
+            )
         return net
 
     def description(self) -> Description:
