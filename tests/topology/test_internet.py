@@ -29,6 +29,10 @@ def dial(host: str, family: int = 0) -> tuple[str, bytes]:
         return address[0], line.recv(100)
 
 
+async def nap() -> None:
+    """Not to be called."""
+
+
 def line_of_routers(net: Internet) -> None:
     alice, bob, r1, r2 = net.host("alice"), net.host("bob"), net.router("r1"), net.router("r2")
     net.link(alice, r1, delay="5ms")
@@ -319,6 +323,10 @@ def test_captures_and_statistics(tmp_path: Path) -> None:
         (lambda net: net.link("s", "t"), "s and t are joined already: frames would go round in a loop of switches for ever; make one of them a router"),
         (lambda net: net.links[0].set(los="1%"), 'link alice-bob: unknown impairment "los"; did you mean "loss"?'),
         (lambda net: net.at("5", print), "'5' is not a duration such as 20ms, 1.5s or 2min"),
+        (lambda net: net.at("5s", net.links[0].down()), "at '5s': found None, expected an action such as cable.down (without parentheses)"),
+        (lambda net: net.run(until=30), '30 is not a duration such as 20ms, 1.5s or 2min (did you mean "30s"?)'),
+        (lambda net: net.link("alice", Internet().host("bob")), '"bob" belongs to another Internet'),
+        (lambda net: net.machines["bob"].start(nap()), "bob: give the function, not its call: start(nap)"),
         (lambda net: net.capture("x.pcapng", at="bbo"), 'no machine "bbo" here; did you mean "bob"?'),
         (lambda net: net.capture("x.pcapng", at="bob:eth1"), 'bob has no NIC "eth1"; did you mean "eth0"?'),
         (lambda net: net.machines["bob"].start("curl alice"), 'bob: found "curl", expected a command that begins with python, such as "python call.py": only Python programs run on a simulated host in this version'),

@@ -181,6 +181,11 @@ class Internet:
     def at(self, when: str, action: Callable[[], object]) -> None:
         """Do something at a time of the world: `net.at("5s", cable.down)`."""
         moment = self.time(when)
+        if not callable(action):
+            raise TopologyError(
+                f"at {when!r}: found {action!r:.60}, expected an action such as cable.down"
+                " (without parentheses)"
+            )
         if moment < self.loop.now:
             raise TopologyError(f'at "{when}": the world is at {units.clock_text(self.loop.now)} s')
         self.loop.timers.arm(_Deed(action).timer, moment)
@@ -382,12 +387,16 @@ class Internet:
 
     # ------------------------------------------------------------ parts
 
-    def time(self, text: str) -> int:
-        """A time or duration of the world, nanoseconds. Raises TopologyError."""
+    def time(self, text: str | float) -> int:
+        """A time or duration of the world, nanoseconds. A number is none but 0. Raises TopologyError."""
         try:
             return units.duration(str(text))
         except ValueError as error:
-            raise TopologyError(str(error)) from None
+            if isinstance(text, str):
+                raise TopologyError(str(error)) from None
+            wrong = str(error).replace(repr(str(text)), repr(text), 1)
+            hint = f' (did you mean "{text}s"?)' if isinstance(text, int | float) else ""
+            raise TopologyError(wrong + hint) from None
 
     def _machine(
         self, name: str, addresses: Written, tcp: str | TcpPolicy, forwarding: bool
@@ -418,7 +427,9 @@ class Internet:
     def _find(self, machine: Machine | str) -> Machine:
         name = machine if isinstance(machine, str) else machine.name
         found = self.machines.get(name)
-        if found is None or (isinstance(machine, Machine) and found is not machine):
+        if isinstance(machine, Machine) and machine.net is not self:
+            raise TopologyError(f'"{name}" belongs to another Internet')
+        if found is None:
             raise TopologyError(f'no machine "{name}" here{suggestion(name, self.machines)}')
         return found
 

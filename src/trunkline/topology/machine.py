@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,10 @@ class HostMachine(Machine):
             if wrong:
                 raise TopologyError(f"{self.name}: {wrong}")
             words = split_command(target)
+        elif isinstance(target, Coroutine):
+            target.close()  # it is never awaited, and that is said here
+            called = getattr(target, "__name__", "main")
+            raise TopologyError(f"{self.name}: give the function, not its call: start({called})")
         else:
             words = target
         return self.net.start(
