@@ -140,6 +140,7 @@ def enter_time_wait(block: Block, now: int) -> None:
     _forget_sending(block)
     block.assembly = None
     block.sent_timer = block.ack_timer = None
+    block.congestion.hystart = None
     # Its end can wake nobody: it keeps no run alive
     block.life_timer = Timer(block, LIFE, True)
     wait_again(block, now)
