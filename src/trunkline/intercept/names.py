@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -124,6 +126,23 @@ def sethostname(real: Real, name: Any) -> Any:
         return real(name)
     system.names.own_name = name.decode() if isinstance(name, bytes) else str(name)
     return None
+
+
+def os_uname(real: Real) -> Any:
+    """os.uname: the real machine's, under the host's name."""
+    system = current_system()
+    found = real()
+    if system is None:
+        return found
+    return type(found)((found[0], system.names.own_name, *found[2:]))
+
+
+def platform_uname(real: Real) -> Any:
+    """platform.uname, which platform.node reads. In a host its cache is neither read nor filled."""
+    system = current_system()
+    if system is None:
+        return real()
+    return platform.uname_result(*os.uname())
 
 
 def if_nameindex(real: Real) -> Any:

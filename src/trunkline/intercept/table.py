@@ -48,6 +48,8 @@ CALLS: Final[list[tuple[str, str, Call]]] = [
     ("_socket socket", "gethostbyaddr", names.gethostbyaddr),
     ("_socket socket", "gethostname", names.gethostname),
     ("_socket socket", "sethostname", names.sethostname),
+    ("os posix", "uname", names.os_uname),
+    ("platform", "uname", names.platform_uname),
     ("_socket socket", "if_nameindex", names.if_nameindex),
     ("_socket socket", "if_nametoindex", names.if_nametoindex),
     ("_socket socket", "if_indextoname", names.if_indextoname),
