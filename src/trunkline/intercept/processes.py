@@ -57,7 +57,7 @@ def refusal(what: str) -> EscapeRefused:
     return EscapeRefused(
         1,
         f"{what} would start a real process, which cannot be on {where}: start a Python program on a"
-        " host instead (world.start), run others under `trunkline exec`, or call it outside hosts",
+        " host instead (host.start(...), or `programs` in a lab), or call it outside hosts",
     )
 
 
@@ -100,7 +100,7 @@ class Guard(MetaPathFinder):
         if instead is not None and current_system() is not None:
             raise ModuleNotFoundError(
                 f"{name} is not importable on a simulated host: its C code opens sockets of its own,"
-                f" which would escape the simulation; use {instead}, or `trunkline exec`",
+                f" which would escape the simulation; use {instead}",
                 name=name,
             )
         return None

@@ -60,5 +60,5 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         raise EscapeRefused(
             1,
             f"{event} reached the real network from the simulated host {system.name}: the code that"
-            " called it bypasses Python's socket module; use a library in Python, or `trunkline exec`",
+            " called it bypasses Python's socket module; use a library in Python",
         )

@@ -3,7 +3,7 @@
 `__main__` is a module of the program's own, put up by its stage. Interpreter options that make no
 difference inside a process are accepted and ignored.
 
-Left out on purpose: anything that is not Python; that is what `trunkline exec` is for.
+Left out on purpose: anything that is not Python.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def parse(words: list[str]) -> tuple[str, str, list[str]]:
             raise ValueError(
                 f"{' '.join(words)!r} is not a Python command line"
                 ' (expected ["python", "x.py", ...], ["-m", "module", ...] or ["-c", "code"]);'
-                " other programs run under `trunkline exec`"
+                " only Python programs run on a simulated host in this version"
             )
     while rest and rest[0].startswith("-"):
         word = rest.pop(0)

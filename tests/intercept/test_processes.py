@@ -1,0 +1,31 @@
+"""What would leave the simulation is refused, and the refusal says what to do instead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.intercept.machines import Machines
+
+
+@pytest.mark.once
+def test_a_refusal_says_what_to_do_instead(machines: Machines) -> None:
+    def program() -> list[str]:
+        said = []
+        for attempt in (lambda: subprocess.run(["ls"], check=False), lambda: os.system("ls")):
+            with pytest.raises(PermissionError) as caught:
+                attempt()
+            said.append(str(caught.value))
+        sys.modules.pop("grpc", None)
+        with pytest.raises(ModuleNotFoundError) as missing:
+            __import__("grpc")
+        return [*said, str(missing.value)]
+
+    said = machines.run(program)
+    for text in said[:2]:
+        assert "the simulated host alice" in text and "host.start(...)" in text
+    assert "use grpclib" in said[2]
+    assert not any("trunkline exec" in text or "world.start" in text for text in said)
