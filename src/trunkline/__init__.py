@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trunkline.topology.internet import Internet
     from trunkline.topology.links import Link
     from trunkline.topology.machine import HostMachine, Machine
-    from trunkline.topology.mistakes import TopologyError
+    from trunkline.topology.mistakes import LabError, TopologyError
 
 __version__ = "0.1.0.dev0"
 
@@ -25,6 +25,7 @@ __all__ = [
     "Deadlock",
     "HostMachine",
     "Internet",
+    "LabError",
     "Link",
     "Machine",
     "Spinning",
@@ -37,6 +38,7 @@ _HOMES = {
     "Deadlock": "trunkline.system.errors",
     "HostMachine": "trunkline.topology.machine",
     "Internet": "trunkline.topology.internet",
+    "LabError": "trunkline.topology.mistakes",
     "Link": "trunkline.topology.links",
     "Machine": "trunkline.topology.machine",
     "Spinning": "trunkline.system.errors",
@@ -52,3 +54,7 @@ def __getattr__(name: str) -> object:
     found: object = getattr(importlib.import_module(home), name)
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *globals()})
