@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from trunkline.intercept.socket import descriptors
+from trunkline.sockets.constants import POLLNVAL
 from trunkline.sockets.errors import failure
 from trunkline.system import blocking
 from trunkline.system.descriptors import FIRST_DESCRIPTOR, DescriptorTable
@@ -19,6 +20,7 @@ from trunkline.system.strands import current_system
 Real = Callable[..., Any]
 
 DEFAULT_EVENTS: Final = 1 | 2 | 4  # IN, PRI, OUT
+FILE_EVENTS: Final = 1 | 4  # what a real file is always ready for
 ANY_EVENT: Final = 0xFFFF
 LONGEST_WAIT: Final = 0x7FFFFFFF / 1000  # seconds: milliseconds in an int
 EVENTS_LIMIT: Final = 1023  # FD_SETSIZE - 1: what epoll.poll returns at most, unless told
@@ -72,12 +74,20 @@ def select(real: Real, rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) 
     lists: list[list[tuple[Any, int]]] = []
     files: list[list[Any]] = []
     for fileobjs in (rlist, wlist, xlist):
-        try:
-            objects = list(fileobjs)
-        except TypeError:
-            raise TypeError("arguments 1-3 must be sequences") from None
-        files.append([fileobj for fileobj in objects if is_file(fileobj)])
-        lists.append([(one, simulated(one)) for one in objects if one not in files[-1]])
+        if not isinstance(fileobjs, (list, tuple)):
+            try:
+                fileobjs = list(fileobjs)
+            except TypeError:
+                raise TypeError("arguments 1-3 must be sequences") from None
+        pairs: list[tuple[Any, int]] = []
+        real_files: list[Any] = []
+        for fileobj in fileobjs:  # which `fileno` may change under us
+            if is_file(fileobj):
+                real_files.append(fileobj)
+            else:
+                pairs.append((fileobj, simulated(fileobj)))
+        files.append(real_files)
+        lists.append(pairs)
     numbers = [[descriptor for _fileobj, descriptor in pairs] for pairs in lists]
     if files[0] or files[1]:  # a real file is always ready
         got = select_once(table, numbers[0], numbers[1], numbers[2])
@@ -95,6 +105,8 @@ def select(real: Real, rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) 
             return any(got)
 
         blocking.wait_any([(table.get(d), ANY_EVENT) for d in watched], ready, timeout)
+    else:
+        blocking.this_strand().scheduler.polled()
     return tuple(
         [fileobj for fileobj, descriptor in pairs if descriptor in found]
         for pairs, found in zip(lists, got)
@@ -121,30 +133,67 @@ def _has_ours(*lists: Any) -> bool:
 
 def poll(real: Real) -> Any:
     """select.poll."""
-    return real() if current_system() is None else SimulatedPoll(descriptors())
+    return real() if current_system() is None else SimulatedPoll._of(descriptors())
 
 
 class SimulatedPoll:
     """As what `select.poll()` returns."""
 
-    __slots__ = ("_poll", "_polling", "_table")
+    __slots__ = ("_files", "_poll", "_polling", "_table")
 
-    def __init__(self, table: DescriptorTable) -> None:
-        self._poll = Poll(table)
-        self._table = table
-        self._polling = False
+    _files: dict[int, int]
+    _poll: Poll
+    _polling: bool
+    _table: DescriptorTable
+
+    def __new__(cls) -> SimulatedPoll:
+        """Only `select.poll()` makes them."""
+        raise TypeError("cannot create 'select.poll' instances")
+
+    @classmethod
+    def _of(cls, table: DescriptorTable) -> SimulatedPoll:
+        poll = object.__new__(cls)
+        poll._poll = Poll(table)
+        poll._files = {}  # real files, which are always ready, and what is asked of them
+        poll._table = table
+        poll._polling = False
+        return poll
 
     def register(self, fd: Any, eventmask: int = DEFAULT_EVENTS, /) -> None:
         """As poll.register."""
-        self._poll.register(simulated(fd), mask_of(eventmask))
+        mask = mask_of(eventmask)
+        if is_file(fd):
+            self._files[descriptor_of(fd)] = mask
+        else:
+            self._poll.register(simulated(fd), mask)
 
     def modify(self, fd: Any, eventmask: int, /) -> None:
         """As poll.modify."""
-        self._poll.modify(descriptor_of(fd), mask_of(eventmask))
+        descriptor, mask = descriptor_of(fd), mask_of(eventmask)
+        if descriptor in self._files:
+            self._files[descriptor] = mask
+        else:
+            self._poll.modify(descriptor, mask)
 
     def unregister(self, fd: Any, /) -> None:
         """As poll.unregister."""
-        self._poll.unregister(descriptor_of(fd))
+        descriptor = descriptor_of(fd)
+        if descriptor in self._files:
+            del self._files[descriptor]
+        else:
+            self._poll.unregister(descriptor)
+
+    def _files_ready(self) -> list[tuple[int, int]]:
+        found = []
+        for descriptor, mask in self._files.items():
+            try:
+                os.fstat(descriptor)
+            except OSError:
+                found.append((descriptor, POLLNVAL))
+                continue
+            if mask & FILE_EVENTS:
+                found.append((descriptor, mask & FILE_EVENTS))
+        return found
 
     def poll(self, timeout: Any = None, /) -> list[tuple[int, int]]:
         """As poll.poll: `timeout` in milliseconds."""
@@ -154,9 +203,9 @@ class SimulatedPoll:
             raise OverflowError("timeout is too large")
         if self._polling:
             raise RuntimeError("concurrent poll() invocation")
-        got = self._poll.poll()
+        got = self._files_ready() + self._poll.poll()
         if got:
-            blocking.this_strand().scheduler.charge()
+            blocking.this_strand().scheduler.polled()
             return got
         seconds = None if timeout is None or timeout < 0 else timeout / 1000
 
@@ -192,6 +241,10 @@ def mask_of(events: Any) -> int:
 
 
 # ------------------------------------------------------------ epoll
+
+
+SimulatedPoll.__module__ = "select"
+SimulatedPoll.__qualname__ = SimulatedPoll.__name__ = "poll"
 
 
 class SimulatedEpoll:
@@ -270,7 +323,7 @@ class SimulatedEpoll:
             strand.scheduler.settle()
             got = epoll.poll(maxevents)
         if got or timeout == 0:
-            strand.scheduler.charge()
+            strand.scheduler.polled()
             return got
         if timeout is not None and timeout < 0:
             timeout = None

@@ -117,7 +117,7 @@ def until(
     if outcome is not None:
         return outcome
     if timeout == 0 or (timeout is None and description.nonblocking):
-        strand.scheduler.charge()
+        strand.scheduler.polled()
         raise failure("EAGAIN")
     own = option_timeout(description, bits) if timeout is None else None
     deadline = deadline_of(strand, timeout if own is None else own)
@@ -263,7 +263,7 @@ def send_all(description: Description, data: bytes, flags: int, timeout: float |
         if sent >= len(data):
             return
         if at_once and more <= 0:
-            strand.scheduler.charge()
+            strand.scheduler.polled()
             raise failure("EAGAIN")
         if not at_once and not wait_ready(strand, description, WRITABLE, deadline):
             raise TimeoutError("timed out") if own is None else failure("EAGAIN")
@@ -319,7 +319,7 @@ def wait_any(
     if ready():
         return True
     if timeout is not None and timeout <= 0:
-        strand.scheduler.charge()
+        strand.scheduler.polled()
         return ready()
     deadline = deadline_of(strand, timeout)
     watched = list(descriptions)

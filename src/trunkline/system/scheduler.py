@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STRAND_LIMIT: Final = 4096  # strands alive at once in one world
 FREE_CALLS: Final = 1000  # polls and clock reads without progress that cost no time
+TURN_EVERY: Final = 8  # polls that do not wait between turns of other strands
 CALL_COST: Final = 1_000  # nanoseconds charged for each one after that, to begin with
 CALL_COST_MAX: Final = 1_000_000
 COLLECT_EVERY: Final = 1024  # switches and rounds of the loop from one collection to the next
@@ -183,6 +184,23 @@ class Scheduler:
         for _round in range(SETTLE_ROUNDS):
             if not loop.run(loop.now):
                 return
+
+    def polled(self) -> None:
+        """A poll that did not wait: it is charged for, and now and then others get their turn.
+
+        A program that asks whether it may write, and always may, would otherwise keep those waiting that
+        it talks with.
+        """
+        self.charge()
+        strand = self.current
+        if self.runnable and self.calls % TURN_EVERY == 0 and strand is not None:
+            if strand.ident == real.get_ident() and strand.wait is None and not strand.doomed:
+                strand.wait = Wait(strand)
+                self.ready(strand)
+                self._give_way(strand)
+                strand.wait = None
+                if strand.doomed:
+                    self._refuse(strand)
 
     def charge(self) -> None:
         """Count a poll or clock read that changes nothing; a program that only spins pays with time.
