@@ -29,6 +29,14 @@ def dial(host: str, family: int = 0) -> tuple[str, bytes]:
         return address[0], line.recv(100)
 
 
+@pytest.mark.once
+def test_the_package_shows_what_it_offers() -> None:
+    import trunkline
+
+    assert {*trunkline.__all__, "__version__", "__doc__"} <= {*dir(trunkline)}
+    assert all(hasattr(trunkline, name) for name in trunkline.__all__)
+
+
 async def nap() -> None:
     """Not to be called."""
 
