@@ -135,8 +135,8 @@ def python_(arguments: tuple[str, ...]) -> int:
     return run_python(rest)
 
 
-@app.command(context_settings=_PLAIN)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS]")
+@app.command(context_settings=_PLAIN, options_metavar="")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[--quick] [FIGURE]…")
 def bench(arguments: tuple[str, ...]) -> int:
     """Measure this machine: packets, round trips, memory; beside its kernel's loopback."""
     from trunkline.bench import main

@@ -23,6 +23,7 @@ from trunkline.topology.lab import read_lab
 from trunkline.topology.watch import Drops
 
 KILLED: Final = -9  # what a program that was ended from outside exits with
+_NO_INPUT: Final = "EOF when reading a line"  # what input() raises
 WORLD_STOPPED: Final = 1  # exit status of a run that could not go on
 
 
@@ -113,4 +114,8 @@ def _failure(program: Program) -> str:
     if error is None:
         return f"{program.name}: ended with status {program.exit_code}"
     text = str(error).partition("\n")[0]
-    return f"{program.name}: raised {type(error).__name__}" + (f": {text}" if text else "")
+    line = f"{program.name}: raised {type(error).__name__}" + (f": {text}" if text else "")
+    given = program.surroundings is not None and program.surroundings.stdin
+    if type(error) is EOFError and text == _NO_INPUT and not given:
+        line += '; give it stdin = "…" in the lab'
+    return line

@@ -58,6 +58,8 @@ class Views:
         """After the run: what was asked for and is not there, "" if all is."""
         if self.journey is None or self.journey.sightings:
             return ""
+        if not self.numbers.last:
+            return f"--packet {self.packet}: this run has no packets"
         return (
             f"--packet {self.packet}: this run's packets have the numbers 1 to {self.numbers.last}"
         )
