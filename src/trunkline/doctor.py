@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 import re
 import shutil
@@ -14,6 +15,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from trunkline.base.timers import COMPILED
 
@@ -142,8 +145,23 @@ def _extra(extra: str) -> Finding | None:
         return None
     if absent:
         detail = "not installed: " + ", ".join(absent)
-        return Finding(f"Extra [{extra}]", MISSING, detail, f"pip install 'trunkline[{extra}]'")
+        return Finding(f"Extra [{extra}]", MISSING, detail, _remedy(extra))
     return Finding(f"Extra [{extra}]", WORKS, ", ".join(found))
+
+
+def _remedy(extra: str) -> str:
+    """How an extra is installed beside this very trunkline: one from a checkout is not in an index."""
+    try:
+        origin = json.loads(
+            importlib.metadata.distribution("trunkline").read_text("direct_url.json") or "{}"
+        )
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        origin = {}
+    # A compiled one stays what it is: -e would put the interpreted sources in its place.
+    if "dir_info" in origin and not COMPILED:
+        folder = url2pathname(urlsplit(origin["url"]).path)
+        return f"pip install -e '.[{extra}]' in {folder}"
+    return f"pip install 'trunkline[{extra}]'"
 
 
 def _wireshark() -> Finding:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import trunkline
+from trunkline.base.timers import COMPILED
 
 Done = subprocess.CompletedProcess[str]
 
@@ -72,6 +73,17 @@ def test_a_program_that_raises(tmp_path: Path) -> None:
     assert "ValueError: the line is dead" in lines
     assert lines[-1] == "trunkline: alice: python alice.py: raised ValueError: the line is dead"
     assert done.returncode == 1
+
+
+@pytest.mark.once
+def test_a_program_that_has_no_input(tmp_path: Path) -> None:
+    name = lab(tmp_path, alice="input()\n")
+    done = trunk("run", name, "--packet", "1", cwd=tmp_path)
+    hint = 'give it stdin = "…" in the lab'
+    assert done.stderr.splitlines()[-2:] == [
+        f"trunkline: alice: python alice.py: raised EOFError: EOF when reading a line; {hint}",
+        "trunkline: --packet 1: this run has no packets",
+    ]
 
 
 @pytest.mark.once
@@ -145,6 +157,8 @@ def test_no_such_lab(tmp_path: Path) -> None:
 @pytest.mark.once
 def test_version_and_help() -> None:
     assert trunk("--version").stdout == f"trunkline {trunkline.__version__}\n"
+    usage = trunk("bench", "--help").stdout.splitlines()[0]
+    assert usage == "Usage: trunkline bench [--quick] [FIGURE]…"
     text = trunk("--help").stdout
     for command in ("demo", "run", "python", "bench", "doctor"):
         assert f"  {command} " in text
@@ -258,6 +272,26 @@ def test_doctor() -> None:
     assert done.returncode == 0, done.stdout
     assert "A call between two hosts" in done.stdout
     assert "over IPv4 and over IPv6" in done.stdout
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("checkout", [True, False])
+def test_doctor_says_how_to_get_an_extra(tmp_path: Path, checkout: bool) -> None:
+    about = tmp_path / "trunkline-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: trunkline\nVersion: 1\nProvides-Extra: services\n"
+        'Requires-Dist: no-such-library; extra == "services"\n'
+    )
+    if checkout:
+        origin = '{"dir_info": {"editable": true}, "url": "file:///my%20work/trunkline"}'
+        (about / "direct_url.json").write_text(origin)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    said = " ".join(trunk("doctor", cwd=tmp_path, PYTHONPATH=path).stdout.split())
+    if checkout and not COMPILED:
+        assert "pip install -e '.[services]' in /my work/trunkline" in said
+    else:
+        assert "pip install 'trunkline[services]'" in said
 
 
 @pytest.mark.once
