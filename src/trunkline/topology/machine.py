@@ -99,15 +99,18 @@ class HostMachine(Machine):
             if wrong:
                 raise TopologyError(f"{self.name}: {wrong}")
             words = split_command(target)
-        elif isinstance(target, Coroutine):
-            target.close()  # it is never awaited, and that is said here
-            called = getattr(target, "__name__", "main")
-            raise TopologyError(f"{self.name}: give the function, not its call: start({called})")
         else:
+            self._check_no_coroutine(target)
             words = target
         return self.net.start(
             self.system, words, arguments, service, self.net.time(at), env, cwd, stdin
         )
+
+    def _check_no_coroutine(self, target: object) -> None:
+        if isinstance(target, Coroutine):
+            target.close()  # it is never awaited, and that is said here
+            called = getattr(target, "__name__", "main")
+            raise TopologyError(f"{self.name}: give the function, not its call: start({called})")
 
     def here(self) -> AbstractContextManager[System]:
         """On a loop that several machines share (`Internet.run_async`): inside, calls are this machine's."""
