@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from trunkline.intercept.socket import descriptors, octets_of, replaced
+from trunkline.intercept.arguments import octets_of
+from trunkline.intercept.socket import descriptors, replaced
 from trunkline.sockets.errors import failure
 from trunkline.system import blocking
 from trunkline.system.descriptors import FIRST_DESCRIPTOR, Description, SocketDescription

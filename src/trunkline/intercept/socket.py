@@ -15,17 +15,24 @@ import os
 import socket
 import sys
 import warnings
-from collections.abc import Callable
 from math import isnan
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from trunkline.intercept import ancillary
 from trunkline.intercept.addresses import from_python, to_python
+from trunkline.intercept.arguments import (
+    LARGEST,
+    enum_of,
+    index,
+    integer,
+    octets_of,
+    size,
+    writable,
+)
 from trunkline.sockets.errors import failure
 from trunkline.system import blocking
 from trunkline.system.descriptors import (
-    FIRST_DESCRIPTOR,
     Address,
     Description,
     DescriptorTable,
@@ -35,14 +42,11 @@ from trunkline.system.strands import current_strand, current_system
 from trunkline.system.system import System
 from trunkline.system.world import WORLDS
 
-real_new: Final = _socket.socket.__new__
 real_getdefaulttimeout: Final = _socket.getdefaulttimeout
 _O_TYPE_FLAGS: Final = 0o2004000  # SOCK_NONBLOCK | SOCK_CLOEXEC
 _SO_ERROR_SIZE: Final = 4
 _OPTION_LIMIT: Final = 1024
 LONGEST_TIMEOUT: Final = 1e10  # seconds
-
-LARGEST: Final = 1 << 40  # octets that one receive may ask for
 
 _INITIAL: Any = object()
 
@@ -541,89 +545,6 @@ for _name, _function in list(vars(Simulated).items()):
 SimulatedSocket.__module__ = "socket"
 SimulatedSocket.__qualname__ = SimulatedSocket.__name__ = "socket"
 
-# ------------------------------------------------------------ arguments
-
-
-def index(value: Any) -> int:
-    """An argument that CPython wants as an integer."""
-    if isinstance(value, int):
-        return int(value)
-    if not hasattr(value, "__index__"):
-        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
-    number: int = value.__index__()
-    return number
-
-
-def integer(value: Any) -> int:
-    """An argument that CPython reads with "i"."""
-    number = index(value)
-    if number > 0x7FFFFFFF:
-        raise OverflowError("signed integer is greater than maximum")
-    if number < -0x80000000:
-        raise OverflowError("signed integer is less than minimum")
-    return number
-
-
-def size(value: Any, caller: str) -> int:
-    """An argument that says how much to receive."""
-    number = index(value)
-    if abs(number) > sys.maxsize:
-        raise OverflowError("Python int too large to convert to C ssize_t")
-    if number < 0:
-        raise ValueError(f"negative buffersize in {caller}")
-    if number > LARGEST:
-        raise MemoryError
-    return number
-
-
-def octets_of(data: Any) -> bytes:
-    """A copy of what a bytes-like object holds."""
-    if isinstance(data, bytes):
-        return bytes(data)
-    try:
-        view = memoryview(data)
-    except TypeError:
-        raise TypeError(f"a bytes-like object is required, not '{type(data).__name__}'") from None
-    if not view.c_contiguous:
-        raise BufferError("memoryview: underlying buffer is not C-contiguous")
-    return view.tobytes()
-
-
-def writable(buffer: Any, nbytes: int, caller: str) -> tuple[memoryview, int]:
-    """A view to write to, and how much is asked for."""
-    try:
-        view = memoryview(buffer)
-    except TypeError:
-        raise TypeError(
-            f"{caller}() argument 1 must be read-write bytes-like object, not"
-            f" {type(buffer).__name__}"
-        ) from None
-    if view.readonly:
-        raise TypeError(
-            f"{caller}() argument 1 must be read-write bytes-like object, not"
-            f" {type(buffer).__name__}"
-        )
-    if view.format != "B" or view.ndim != 1:
-        view = view.cast("B")
-    nbytes = integer(nbytes)
-    if nbytes < 0:
-        raise ValueError(f"negative buffersize in {caller}")
-    if nbytes > len(view):
-        raise ValueError(
-            "nbytes is greater than the length of the buffer"
-            if caller == "recvfrom_into"
-            else "buffer too small for requested bytes"
-        )
-    return view, nbytes or len(view)
-
-
-def enum_of(value: int, kind: Any) -> Any:
-    """The member of an enum, or the number itself."""
-    try:
-        return kind(value)
-    except ValueError:
-        return value
-
 
 # Which object stands for a descriptor, so that os.close and os.dup2 reach it.
 _facades: WeakValueDictionary[int, Simulated] = WeakValueDictionary()
@@ -635,126 +556,3 @@ def replaced(table: DescriptorTable, descriptor: int) -> None:
     if facade is not None and facade._table is table:
         new = table.find(descriptor)
         facade._description = Closed(facade._description) if new is None else new
-
-
-# ------------------------------------------------------------ which class
-
-_classes: dict[type, type] = {socket.socket: SimulatedSocket}
-
-
-def simulated_class(cls: type) -> type:
-    """The simulated form of a subclass of `socket.socket`; made once."""
-    if issubclass(cls, Simulated):
-        return cls
-    found = _classes.get(cls)
-    if found is None:
-        about = {"__module__": cls.__module__}
-        try:
-            found = type(cls.__name__, (cls, SimulatedSocket), about)
-        except TypeError:  # it has slots of its own, and two such bases do not go together
-            found = type(cls.__name__, (cls, Simulated), about)
-        found.__qualname__ = cls.__qualname__
-        _classes[cls] = found
-    return found
-
-
-def new_socket(cls: type, *arguments: Any, **named: Any) -> Any:
-    """`socket.socket.__new__`: which kind of socket this call makes."""
-    fileno = named.get("fileno")
-    if fileno is None and len(arguments) > 3:
-        fileno = arguments[3]
-    if fileno is None:
-        simulated = current_system() is not None
-    else:
-        simulated = isinstance(fileno, int) and fileno >= FIRST_DESCRIPTOR
-    if simulated or issubclass(cls, Simulated):
-        return real_new(simulated_class(cls))
-    return real_new(cls)
-
-
-# Methods that programs take from the class when they are imported, and call on whatever they get.
-METHODS: Final = [
-    "send",
-    "sendall",
-    "sendto",
-    "sendmsg",
-    "recv",
-    "recv_into",
-    "recvfrom",
-    "recvfrom_into",
-    "recvmsg",
-    "recvmsg_into",
-    "bind",
-    "listen",
-    "connect",
-    "connect_ex",
-    "getsockname",
-    "getpeername",
-    "getsockopt",
-    "setsockopt",
-    "shutdown",
-    "settimeout",
-    "gettimeout",
-    "setblocking",
-    "getblocking",
-    "fileno",
-]
-
-
-def make_method(name: str) -> Callable[..., Any]:
-    """An unbound method of `socket.socket` that works on both kinds."""
-    real_method = getattr(_socket.socket, name)
-    simulated_method = getattr(SimulatedSocket, name)
-
-    def method(self: Any, *arguments: Any, **named: Any) -> Any:
-        if isinstance(self, Simulated):
-            return simulated_method(self, *arguments, **named)
-        return real_method(self, *arguments, **named)
-
-    method.__name__ = name
-    method.__qualname__ = f"socket.{name}"
-    method.__doc__ = real_method.__doc__
-    return method
-
-
-# ------------------------------------------------------------ functions
-
-
-def socketpair(real: Any, *arguments: Any, **named: Any) -> Any:
-    """socket.socketpair."""
-    system = current_system()
-    if system is None:
-        return real(*arguments, **named)
-    return _socketpair(system, *arguments, **named)
-
-
-def _socketpair(
-    system: System, family: int | None = None, type: int = socket.SOCK_STREAM, proto: int = 0
-) -> Any:
-    from trunkline.system.pipes import open_socketpair
-
-    if family is not None and int(family) != int(socket.AF_UNIX):
-        raise failure("EOPNOTSUPP")
-    world = system.world
-    pair = open_socketpair(world.loop, world.descriptors, int(type) & ~_O_TYPE_FLAGS)
-    ends = tuple(socket.socket(socket.AF_UNIX, type, proto, fileno=fd) for fd in pair)
-    if int(type) & socket.SOCK_NONBLOCK:
-        for end in ends:
-            end.setblocking(False)
-    return ends
-
-
-def dup(real: Any, descriptor: Any) -> Any:
-    """_socket.dup."""
-    if isinstance(descriptor, int) and descriptor >= FIRST_DESCRIPTOR:
-        return descriptors().dup(descriptor)
-    return real(descriptor)
-
-
-def close(real: Any, descriptor: Any) -> Any:
-    """socket.close."""
-    if isinstance(descriptor, int) and descriptor >= FIRST_DESCRIPTOR:
-        table = descriptors()
-        table.close(descriptor)
-        return replaced(table, descriptor)
-    return real(descriptor)

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from trunkline.intercept import (
     files,
+    making,
     names,
     processes,
     randoms,
     selecting,
     signals,
-    socket,
     tasks,
     threads,
     times,
@@ -55,9 +55,9 @@ CALLS: Final[list[tuple[str, str, Call]]] = [
     ("_socket socket", "if_indextoname", names.if_indextoname),
     ("_socket socket", "getdefaulttimeout", names.getdefaulttimeout),
     ("_socket socket", "setdefaulttimeout", names.setdefaulttimeout),
-    ("_socket socket", "dup", socket.dup),
-    ("_socket socket", "close", socket.close),
-    ("socket", "socketpair", socket.socketpair),
+    ("_socket socket", "dup", making.dup),
+    ("_socket socket", "close", making.close),
+    ("socket", "socketpair", making.socketpair),
     ("select", "select", selecting.select),
     ("select", "poll", selecting.poll),
     ("_thread", "start_new_thread start_new", threads.start_new_thread),
@@ -129,10 +129,10 @@ VALUES: Final[list[tuple[str, str, Maker]]] = [
 
 MEMBERS: Final[list[tuple[str, str, str, Maker]]] = [
     # module, class, attribute, what makes it from the real one (None where the class has none)
-    ("socket", "socket", "__new__", lambda _real: staticmethod(socket.new_socket)),
+    ("socket", "socket", "__new__", lambda _real: staticmethod(making.new_socket)),
     *[
-        ("socket", "socket", name, lambda _real, name=name: socket.make_method(name))
-        for name in socket.METHODS
+        ("socket", "socket", name, lambda _real, name=name: making.make_method(name))
+        for name in making.METHODS
     ],
     ("ssl", "SSLContext", "_wrap_socket", tls.make_wrap_socket),
     ("random", "Random", "seed", randoms.make_seed),

@@ -193,14 +193,19 @@ class Scheduler:
         """
         self.charge()
         strand = self.current
-        if self.runnable and self.calls % TURN_EVERY == 0 and strand is not None:
-            if strand.ident == real.get_ident() and strand.wait is None and not strand.doomed:
-                strand.wait = Wait(strand)
-                self.ready(strand)
-                self._give_way(strand)
-                strand.wait = None
-                if strand.doomed:
-                    self._refuse(strand)
+        if not self.runnable or self.calls % TURN_EVERY or strand is None or strand.doomed:
+            return
+        if strand.ident == real.get_ident() and strand.wait is None:
+            self._take_turns(strand)
+
+    def _take_turns(self, strand: Strand) -> None:
+        """Back to the end of the queue."""
+        strand.wait = Wait(strand)
+        self.ready(strand)
+        self._give_way(strand)
+        strand.wait = None
+        if strand.doomed:
+            self._refuse(strand)
 
     def charge(self) -> None:
         """Count a poll or clock read that changes nothing; a program that only spins pays with time.
