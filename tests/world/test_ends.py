@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -59,3 +61,27 @@ def speak() -> None:
     time.sleep(3600 + 1)
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as mouth:
         mouth.sendto(b"hello", ("alice", 5))
+
+
+WAITS = [
+    "import threading; threading.Event().wait()",
+    "import socket; socket.create_server(('', 1)).accept()",
+    "import asyncio; asyncio.run(asyncio.Event().wait())",
+]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("code", WAITS)
+def test_python_inside_a_host_that_waits_for_ever_is_told_so(code: str) -> None:
+    run = "import sys; from trunkline.cli import main; sys.argv[0] = 'trunkline'; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", run, "python", "-c", code],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "deadlock at 0.000000 s: nothing is left to happen, and here:" in done.stderr
+    assert "click" not in done.stderr  # the program's stack begins with the program

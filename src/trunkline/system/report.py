@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STRANDS_SHOWN: Final = 50
 TASKS_SHOWN: Final = 20  # of one event loop
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_START: Final = os.path.join(_OURS, "system", "program.py")
 _ADVICE: Final = (
     " of real time without waiting for anything, so simulated time stands still"
     " (TRUNKLINE_WATCHDOG=SECONDS, or 0 for never)"
@@ -81,6 +82,12 @@ def stack(frame: FrameType | None, task: asyncio.Task[Any] | None = None) -> Ite
         summary = list(traceback.extract_stack(frame))
     else:
         summary = []
+    for at, entry in enumerate(summary):
+        if (
+            entry.filename == _START
+        ):  # what lies above called the simulator, and is not the program's
+            summary = summary[at + 1 :]
+            break
     theirs = [entry for entry in summary if not entry.filename.startswith(_OURS)]
     if not theirs:
         yield "    (no Python code)"

@@ -161,6 +161,8 @@ class Scheduler:
             self._give_way(strand)
             strand.wait = None
             strand.timer.deadline = NEVER
+            if self.trouble is not None and strand is self.main and strand.program is not None:
+                strand.doomed = True  # its program runs on the thread that is to raise the trouble
             if strand.doomed:
                 self._refuse(strand)
             if wait.woken or not strand.interrupts:

@@ -156,7 +156,7 @@ class World:
     ) -> Program:
         """Run a program on the calling thread, the others beside it; return when it has ended.
 
-        A verdict on the world (Deadlock, Spinning, a failed service) is raised where the program waits.
+        A verdict on the world (Deadlock, Spinning, a failed service) unwinds the program and is raised here.
         """
         scheduler = self.scheduler
         program = self._program(system, target, arguments, False)
@@ -167,6 +167,9 @@ class World:
                 program.run_here()
         finally:
             scheduler.leave(main)
+        trouble, scheduler.trouble = scheduler.trouble, None
+        if trouble is not None and trouble is not program.exception:
+            raise trouble
         return program
 
     @contextlib.contextmanager
