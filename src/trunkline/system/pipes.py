@@ -259,6 +259,9 @@ class SocketPairEnd(Description):
             if self.type != SOCK_DGRAM:
                 raise failure("EPIPE")
             refused, self.refused = self.refused, True
+            if not refused:  # unix_dgram_disconnected: what the peer had said is lost with it
+                self._chunks.clear()
+                self._size = 0
             raise failure("ENOTCONN" if refused else "ECONNREFUSED")
         if peer.read_shut:
             raise failure("EPIPE")
