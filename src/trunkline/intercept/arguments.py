@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 import sys
+from math import isnan
 from typing import Any, Final
 
+from trunkline.system.descriptors import DESCRIPTOR_LIMIT, FIRST_DESCRIPTOR
+
 LARGEST: Final = 1 << 40  # octets that one receive may ask for
+LONGEST_TIMEOUT: Final = 1e10  # seconds
+_END: Final = FIRST_DESCRIPTOR + DESCRIPTOR_LIMIT
+
+
+def is_ours(descriptor: Any) -> bool:
+    """Whether it is a number of the range of simulated descriptors."""
+    return descriptor.__class__ is int and FIRST_DESCRIPTOR <= descriptor < _END
+
+
+def timeout_of(value: Any) -> float | None:
+    """Seconds of a socket's timeout, or None."""
+    if value is None:
+        return None
+    if isinstance(value, str) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        kind = type(value).__name__
+        raise TypeError(f"'{kind}' object cannot be interpreted as an integer")
+    seconds = float(value)
+    if isnan(seconds):
+        raise ValueError("Invalid value NaN (not a number)")
+    if seconds < 0:
+        raise ValueError("Timeout value out of range")
+    if seconds > LONGEST_TIMEOUT:
+        raise OverflowError("timestamp out of range for platform time_t")
+    return seconds
 
 
 def index(value: Any) -> int:

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from trunkline.intercept.arguments import octets_of
+from trunkline.intercept.arguments import is_ours, octets_of
 from trunkline.intercept.socket import descriptors, replaced
+from trunkline.intercept.socket import inheritable as known_inheritable
 from trunkline.sockets.errors import failure
 from trunkline.system import blocking
-from trunkline.system.descriptors import FIRST_DESCRIPTOR, Description, SocketDescription
+from trunkline.system.descriptors import Description, SocketDescription
 from trunkline.system.strands import current_system
 
 Real = Callable[..., Any]
@@ -36,14 +37,12 @@ FIONBIO: Final = 0x5421
 TIOCOUTQ: Final = 0x5411
 SIOCATMARK: Final = 0x8905
 
-_inheritable: set[int] = set()
-
 
 def on_descriptor(handler: Callable[..., Any]) -> Callable[..., Any]:
     """A function whose first argument is a descriptor: ours is handled here, others there."""
 
     def function(real: Real, descriptor: Any, *arguments: Any, **named: Any) -> Any:
-        if descriptor.__class__ is int and descriptor >= FIRST_DESCRIPTOR:
+        if is_ours(descriptor):
             return handler(descriptor, *arguments, **named)
         return real(descriptor, *arguments, **named)
 
@@ -58,7 +57,7 @@ def on_file(handler: Callable[..., Any]) -> Callable[..., Any]:
     def function(real: Real, file: Any, *arguments: Any, **named: Any) -> Any:
         fileno = getattr(file, "fileno", None)
         descriptor = fileno() if fileno is not None else file
-        if descriptor.__class__ is int and descriptor >= FIRST_DESCRIPTOR:
+        if is_ours(descriptor):
             return handler(descriptor, *arguments, **named)
         return real(file, *arguments, **named)
 
@@ -146,13 +145,13 @@ def set_blocking(descriptor: int, blocking: bool, /) -> None:
 def get_inheritable(descriptor: int, /) -> bool:
     """os.get_inheritable."""
     _get(descriptor)
-    return descriptor in _inheritable
+    return descriptor in known_inheritable
 
 
 def set_inheritable(descriptor: int, inheritable: bool, /) -> None:
     """os.set_inheritable: remembered, and of no effect: there is no exec."""
     _get(descriptor)
-    (_inheritable.add if inheritable else _inheritable.discard)(descriptor)
+    (known_inheritable.add if inheritable else known_inheritable.discard)(descriptor)
 
 
 def lseek(descriptor: int, *_arguments: Any) -> int:
@@ -165,10 +164,10 @@ def sendfile(
     real: Real, out_fd: Any, in_fd: Any, offset: Any, count: Any, *rest: Any, **named: Any
 ) -> Any:
     """os.sendfile: from a real file to a simulated socket."""
-    if not isinstance(out_fd, int) or out_fd < FIRST_DESCRIPTOR:
+    if not is_ours(out_fd):
         return real(out_fd, in_fd, offset, count, *rest, **named)
     description = _get(out_fd)
-    if isinstance(in_fd, int) and in_fd >= FIRST_DESCRIPTOR:
+    if is_ours(in_fd):
         raise failure("EINVAL")
     size = min(count, SENDFILE_CHUNK)
     data = os.read(in_fd, size) if offset is None else os.pread(in_fd, size, offset)
@@ -187,7 +186,7 @@ def fcntl(descriptor: int, command: int, argument: Any = 0, /) -> Any:
     if command in {F_DUPFD, F_DUPFD_CLOEXEC}:
         return table.dup(descriptor)
     if command == F_GETFD:
-        return 0 if descriptor in _inheritable else 1
+        return 0 if descriptor in known_inheritable else 1
     if command == F_SETFD:
         set_inheritable(descriptor, not argument & 1)
         return 0
@@ -326,7 +325,7 @@ class DescriptorIO(io.RawIOBase):
 
 def open_file(real: Real, file: Any, mode: Any = "r", *arguments: Any, **named: Any) -> Any:
     """`open` and io.open: of a simulated descriptor."""
-    if file.__class__ is not int or file < FIRST_DESCRIPTOR:
+    if not is_ours(file):
         return real(file, mode, *arguments, **named)
     return _open(file, mode, *arguments, **named)
 

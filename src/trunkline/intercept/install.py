@@ -25,7 +25,7 @@ from trunkline.system.strands import current_system
 
 _MISSING: Final = object()
 _undo: list[Callable[[], None]] = []
-_guard = processes.Guard()
+_swapped: dict[int, tuple[Any, Any]] = {}  # by id of the real thing: it, and what stands for it
 _installed = False
 
 
@@ -40,9 +40,9 @@ def install() -> None:
     if _installed:
         return
     _installed = True
-    swapped: dict[int, tuple[Any, Any]] = {}
+    swapped = _swapped
     for modules, names, function in table.CALLS:
-        _put(modules, names, lambda found, call=function: types.MethodType(call, found), swapped)  # type: ignore[misc]
+        _put(modules, names, _binder(function), swapped)
     for modules, names, maker in table.VALUES:
         _put(modules, names, maker, swapped)
     for module_name, class_name, name, maker in table.MEMBERS:
@@ -54,10 +54,8 @@ def install() -> None:
     _scan(swapped)
     sys.meta_path.insert(0, _guard)
     _undo.append(lambda: sys.meta_path.remove(_guard))
-    uvloop = sys.modules.get("uvloop")
-    if uvloop is not None:
-        for name, kept in processes.tame_uvloop(uvloop).items():
-            _undo.append(lambda name=name, kept=kept: setattr(uvloop, name, kept))  # type: ignore[misc]
+    if "uvloop" in sys.modules:
+        _loaded(sys.modules["uvloop"])
     tripwire.lay()
 
 
@@ -66,7 +64,22 @@ def uninstall() -> None:
     global _installed
     while _undo:
         _undo.pop()()
+    _swapped.clear()
     _installed = False
+
+
+def _loaded(module: types.ModuleType) -> None:
+    """uvloop, or a module of the table that somebody has imported afresh."""
+    if module.__name__ == "uvloop":
+        for name, kept in processes.tame_uvloop(module).items():
+            _undo.append(lambda name=name, kept=kept: setattr(module, name, kept))  # type: ignore[misc]
+        return
+    for modules, names, function in table.CALLS:
+        if module.__name__ in modules.split():
+            _put_into(module, names, _binder(function), _swapped)
+    for modules, names, maker in table.VALUES:
+        if module.__name__ in modules.split():
+            _put_into(module, names, maker, _swapped)
 
 
 # ------------------------------------------------------------ the table
@@ -84,15 +97,30 @@ def _put(
 ) -> None:
     for module_name in modules.split():
         module = _module(module_name)
-        for name in names.split():
-            found = getattr(module, name, _MISSING)
-            if found is _MISSING:
-                continue
-            known = swapped.get(id(found))
-            new = maker(found) if known is None else known[1]
-            swapped[id(found)] = (found, new)
-            swapped[id(new)] = (new, new)
-            _set(module, name, new)
+        if module is not None:
+            _put_into(module, names, maker, swapped)
+
+
+def _put_into(
+    module: types.ModuleType,
+    names: str,
+    maker: Callable[[Any], Any],
+    swapped: dict[int, tuple[Any, Any]],
+) -> None:
+    for name in names.split():
+        found = getattr(module, name, _MISSING)
+        if found is _MISSING:
+            continue
+        known = swapped.get(id(found))
+        new = maker(found) if known is None else known[1]
+        swapped[id(found)] = (found, new)
+        swapped[id(new)] = (new, new)
+        _set(module, name, new)
+
+
+def _binder(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """A function of the table, with the real thing as its first argument."""
+    return lambda found: types.MethodType(function, found)
 
 
 def _set(owner: Any, name: str, value: Any) -> None:
@@ -235,3 +263,8 @@ def _scan_defaults(function: types.FunctionType, swapped: dict[int, tuple[Any, A
     if named and any(id(value) in swapped for value in named.values()):
         function.__kwdefaults__ = {name: _new(value, swapped) for name, value in named.items()}
         _undo.append(lambda: setattr(function, "__kwdefaults__", named))
+
+
+_guard: Final = processes.Guard(
+    frozenset(" ".join(row[0] for row in [*table.CALLS, *table.VALUES]).split()), _loaded
+)

@@ -11,9 +11,9 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
+from trunkline.intercept.arguments import is_ours
 from trunkline.intercept.socket import Simulated, SimulatedSocket, descriptors, replaced
 from trunkline.sockets.errors import failure
-from trunkline.system.descriptors import FIRST_DESCRIPTOR
 from trunkline.system.strands import current_system
 from trunkline.system.system import System
 
@@ -47,7 +47,7 @@ def new_socket(cls: type, *arguments: Any, **named: Any) -> Any:
     if fileno is None:
         simulated = current_system() is not None
     else:
-        simulated = isinstance(fileno, int) and fileno >= FIRST_DESCRIPTOR
+        simulated = is_ours(fileno)
     if simulated or issubclass(cls, Simulated):
         return real_new(simulated_class(cls))
     return real_new(cls)
@@ -127,14 +127,14 @@ def _socketpair(
 
 def dup(real: Any, descriptor: Any) -> Any:
     """_socket.dup."""
-    if isinstance(descriptor, int) and descriptor >= FIRST_DESCRIPTOR:
+    if is_ours(descriptor):
         return descriptors().dup(descriptor)
     return real(descriptor)
 
 
 def close(real: Any, descriptor: Any) -> Any:
     """socket.close."""
-    if isinstance(descriptor, int) and descriptor >= FIRST_DESCRIPTOR:
+    if is_ours(descriptor):
         table = descriptors()
         table.close(descriptor)
         return replaced(table, descriptor)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trunkline.base.addresses import address_text
+from trunkline.intercept.arguments import timeout_of
 from trunkline.system.strands import current_strand, current_system
 
 Real = Callable[..., Any]
@@ -154,8 +155,8 @@ def if_nameindex(real: Real) -> Any:
 def if_nametoindex(real: Real, name: Any) -> Any:
     """socket.if_nametoindex."""
     system = current_system()
-    if system is None:
-        return real(name)
+    if system is None or not isinstance(name, (str, bytes)):
+        return real(name)  # whose complaints those are
     index = system.names.nic_index(name.decode() if isinstance(name, bytes) else name)
     if not index:
         raise OSError("no interface with this name")
@@ -165,10 +166,8 @@ def if_nametoindex(real: Real, name: Any) -> Any:
 def if_indextoname(real: Real, index: Any) -> Any:
     """socket.if_indextoname."""
     system = current_system()
-    if system is None:
-        return real(index)
-    if index < 0 or index > 0xFFFFFFFF:
-        return real(index)  # whose errors those are
+    if system is None or not isinstance(index, int) or not 0 <= index <= 0x7FFFFFFF:
+        return real(index)  # whose complaints those are
     name = system.names.nic_name(index)
     if not name:
         raise OSError(6, "No such device or address")
@@ -188,11 +187,7 @@ def setdefaulttimeout(real: Real, timeout: Any) -> Any:
     strand = current_strand()
     if strand is None or strand.program is None:
         return real(timeout)
-    if timeout is not None:
-        timeout = float(timeout)
-        if timeout < 0:
-            raise ValueError("Timeout value out of range")
-    strand.program.default_timeout = timeout
+    strand.program.default_timeout = timeout_of(timeout)
     return None
 
 

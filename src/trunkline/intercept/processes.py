@@ -90,12 +90,16 @@ def fork_exec(real: Real, arguments: Any, *rest: Any) -> Any:
 class Guard(MetaPathFinder):
     """Asked first about every import: refuses C libraries in a host, and takes uvloop in hand."""
 
+    def __init__(self, again: frozenset[str], loaded: Callable[[ModuleType], None]) -> None:
+        self.again = again  # modules of the table: one that is imported afresh needs it again
+        self.loaded = loaded
+
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """None for all that others should find."""
-        if name == "uvloop":
-            return self._uvloop_spec()
+        if name == "uvloop" or (name in self.again and name not in sys.modules):
+            return self._watched_spec(name)
         instead = NATIVE.get(name)
         if instead is not None and current_system() is not None:
             raise ModuleNotFoundError(
@@ -105,22 +109,28 @@ class Guard(MetaPathFinder):
             )
         return None
 
-    def _uvloop_spec(self) -> ModuleSpec | None:
+    def _watched_spec(self, name: str) -> ModuleSpec | None:
         sys.meta_path.remove(self)
         try:
-            spec = importlib.util.find_spec("uvloop")
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            spec = None
         finally:
             sys.meta_path.insert(0, self)
         if spec is not None and spec.loader is not None:
-            spec.loader = UvloopLoader(spec.loader)
+            spec.loader = WatchedLoader(spec.loader, self.loaded)
         return spec
 
 
-class UvloopLoader(Loader):
-    """Loads uvloop, and lets its entrances dispatch."""
+class WatchedLoader(Loader):
+    """Loads as the real loader does, and says so."""
 
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, loaded: Callable[[ModuleType], None]) -> None:
         self.loader = loader
+        self.loaded = loaded
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """The real loader's."""
@@ -129,7 +139,7 @@ class UvloopLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         """The real loader's, then ours."""
         self.loader.exec_module(module)
-        tame_uvloop(module)
+        self.loaded(module)
 
 
 def tame_uvloop(module: Any) -> dict[str, Any]:

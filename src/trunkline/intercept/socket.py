@@ -13,9 +13,9 @@ from __future__ import annotations
 import _socket
 import os
 import socket
+import stat
 import sys
 import warnings
-from math import isnan
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -26,8 +26,10 @@ from trunkline.intercept.arguments import (
     enum_of,
     index,
     integer,
+    is_ours,
     octets_of,
     size,
+    timeout_of,
     writable,
 )
 from trunkline.sockets.errors import failure
@@ -38,6 +40,7 @@ from trunkline.system.descriptors import (
     DescriptorTable,
     SocketDescription,
 )
+from trunkline.system.errors import EscapeRefused
 from trunkline.system.strands import current_strand, current_system
 from trunkline.system.system import System
 from trunkline.system.world import WORLDS
@@ -46,7 +49,6 @@ real_getdefaulttimeout: Final = _socket.getdefaulttimeout
 _O_TYPE_FLAGS: Final = 0o2004000  # SOCK_NONBLOCK | SOCK_CLOEXEC
 _SO_ERROR_SIZE: Final = 4
 _OPTION_LIMIT: Final = 1024
-LONGEST_TIMEOUT: Final = 1e10  # seconds
 
 _INITIAL: Any = object()
 
@@ -137,6 +139,8 @@ class Simulated(socket.socket):
             descriptor = integer(fileno)
             if descriptor < 0:
                 raise ValueError("negative file descriptor")
+            if not is_ours(descriptor):
+                refuse_real(descriptor)
             self._table = descriptors()
             self._description = description = self._table.get(descriptor)
             if not description.type:
@@ -399,20 +403,9 @@ class Simulated(socket.socket):
 
     def settimeout(self, timeout: Any, /) -> None:
         """As socket.settimeout."""
-        if timeout is not None:
-            if not hasattr(timeout, "__float__") and not hasattr(timeout, "__index__"):
-                raise TypeError(
-                    f"'{type(timeout).__name__}' object cannot be interpreted as an integer"
-                )
-            timeout = float(timeout)
-            if isnan(timeout):
-                raise ValueError("Invalid value NaN (not a number)")
-            if timeout < 0:
-                raise ValueError("Timeout value out of range")
-            if timeout > LONGEST_TIMEOUT:
-                raise OverflowError("timestamp out of range for platform time_t")
+        timeout = timeout_of(timeout)
         self._timeout = timeout
-        if self._fd < 0:
+        if self._fd < 0 or isinstance(self._description, Closed):
             raise failure("EBADF")
         self._description.nonblocking = timeout is not None
 
@@ -422,7 +415,7 @@ class Simulated(socket.socket):
 
     def setblocking(self, flag: bool, /) -> None:
         """As socket.setblocking."""
-        self.settimeout(None if integer(flag) else 0.0)
+        self.settimeout(None if flag else 0.0)
 
     def getblocking(self) -> bool:
         """As socket.getblocking."""
@@ -482,6 +475,7 @@ class Simulated(socket.socket):
         if descriptor >= 0:
             self._let_go()
             self._table.close(descriptor)
+            replaced(self._table, descriptor)
 
     def _let_go(self) -> None:
         self._description = Closed(self._description)
@@ -546,12 +540,23 @@ SimulatedSocket.__module__ = "socket"
 SimulatedSocket.__qualname__ = SimulatedSocket.__name__ = "socket"
 
 
+inheritable: Final[set[int]] = set()  # descriptors that are said to be so
+
+
+def refuse_real(descriptor: int) -> None:
+    """Raises what there is to say of a real descriptor that should become a socket in a host."""
+    if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        raise EscapeRefused(1, f"{descriptor} is a real socket, which has no place on this host")
+    raise failure("ENOTSOCK")
+
+
 # Which object stands for a descriptor, so that os.close and os.dup2 reach it.
 _facades: WeakValueDictionary[int, Simulated] = WeakValueDictionary()
 
 
 def replaced(table: DescriptorTable, descriptor: int) -> None:
     """A descriptor means something else now, or nothing: the socket object that has it must know."""
+    inheritable.discard(descriptor)
     facade = _facades.get(descriptor)
     if facade is not None and facade._table is table:
         new = table.find(descriptor)

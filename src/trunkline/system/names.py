@@ -157,8 +157,10 @@ class Names:
             if flags & NI_NAMEREQD:
                 raise failure(socket.EAI_NONAME)
             host = address_text(address)
-            if scope and is_link_local(address):
+            if scope and _scope(address) == 2 and not is_loopback(address):
                 host += f"%{self.nic_name(scope) or scope}"
+            elif scope:
+                host += f"%{scope}"
         service = ""
         if not flags & NI_NUMERICSERV:
             service = _service_name(port, "udp" if flags & NI_DGRAM else "tcp")
