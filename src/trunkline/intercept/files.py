@@ -19,7 +19,8 @@ from trunkline.intercept.socket import inheritable as known_inheritable
 from trunkline.sockets.errors import failure
 from trunkline.system import blocking
 from trunkline.system.descriptors import Description, SocketDescription
-from trunkline.system.strands import current_system
+from trunkline.system.stage import Stage
+from trunkline.system.strands import current_strand, current_system
 
 Real = Callable[..., Any]
 
@@ -222,6 +223,14 @@ def ioctl(descriptor: int, request: int, argument: Any = 0, mutate_flag: bool = 
         return octets
     memoryview(argument).cast("B")[:4] = octets
     return 0
+
+
+def change_directory(real: Real, path: Any) -> None:
+    """os.chdir and os.fchdir: of the program, whose stage keeps it."""
+    strand = current_strand()
+    if strand is not None and strand.program is not None:
+        Stage.leaves()
+    real(path)
 
 
 # ------------------------------------------------------------ new ones

@@ -31,7 +31,7 @@ class _Outside(Outside):
         super().__init__()
         self.world = world
 
-    def register(self, descriptor: int, events: int) -> None:
+    def refuse(self, descriptor: int) -> None:
         """No real descriptor can be waited for in simulated time."""
         raise ValueError(
             f"descriptor {descriptor} is real: it cannot be waited for in simulated time; make sockets"
@@ -58,6 +58,7 @@ class SharedLoop(asyncio.SelectorEventLoop):
         self._fabric = world.loop
         self._outside = _Outside(world)
         world.scheduler.outside = self._outside
+        self._outside.others = bool(world.scheduler.runnable)
         with world.nowhere.here():  # its self-pipe must be simulated, too
             super().__init__(LoopSelector(world.loop, world.descriptors, self._outside))  # type: ignore[arg-type]
 

@@ -86,6 +86,7 @@ CALLS: Final[list[tuple[str, str, Call]]] = [
     ("os posix", "set_inheritable", files.on_descriptor(files.set_inheritable)),
     ("os posix", "eventfd_read", files.on_descriptor(files.eventfd_read)),
     ("os posix", "eventfd_write", files.on_descriptor(files.eventfd_write)),
+    ("os posix", "chdir fchdir", files.change_directory),
     ("os posix", "sendfile", files.sendfile),
     ("os posix", "pipe", files.pipe),
     ("os posix", "pipe2", files.pipe2),

@@ -80,6 +80,12 @@ class Stage:
             _home = _home or real.getcwd()
             self.cwd = os.path.abspath(surroundings.directory)
 
+    @staticmethod
+    def leaves() -> None:
+        """A program is about to change its directory: from now on everybody's is looked after."""
+        global _home
+        _home = _home or real.getcwd()
+
     def copy(self) -> Stage:
         """The same, for another program."""
         stage = object.__new__(Stage)
