@@ -289,6 +289,7 @@ class Program(TimerOwner):
         if not callable(self.target):
             stage.argv = command.arguments_of(list(self.target))
             stage.main = types.ModuleType("__main__")
+            stage.open_outlets()
         if self.surroundings is not None:
             stage.furnish(self.surroundings)
         return stage

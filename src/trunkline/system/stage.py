@@ -9,7 +9,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 from trunkline.system import real
 
@@ -31,6 +31,54 @@ class Surroundings:
         self.environment = dict(environment or {})
         self.directory = directory  # "" for where the real process is
         self.stdin = stdin  # the text it reads; None for the real standard input
+
+
+class Outlet(io.TextIOBase):
+    """A program's own standard output or error, over everybody's: closing it closes only this one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Of the stream below."""
+        return self._stream.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        """Of the stream below."""
+        return self._stream.errors
+
+    def write(self, text: str) -> int:
+        """As the stream below."""
+        self._check()
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        """As the stream below."""
+        if not self.closed and not self._stream.closed:
+            self._stream.flush()
+
+    def fileno(self) -> int:
+        """As the stream below."""
+        self._check()
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """As the stream below."""
+        self._check()
+        return self._stream.isatty()
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def _check(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
 
 
 class Stage:
@@ -79,6 +127,11 @@ class Stage:
         if surroundings.directory:
             _home = _home or real.getcwd()
             self.cwd = os.path.abspath(surroundings.directory)
+
+    def open_outlets(self) -> None:
+        """Standard streams that the program may close."""
+        self.stdout = cast(TextIO, Outlet(self.stdout))
+        self.stderr = cast(TextIO, Outlet(self.stderr))
 
     @staticmethod
     def leaves() -> None:
