@@ -184,15 +184,14 @@ class Simulated(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """As socket.recv."""
-        if bufsize.__class__ is not int or not 0 < bufsize <= LARGEST:
-            bufsize = size(bufsize, "recv")
-            if not bufsize:
-                return b""
-        if not flags:
+        if not flags and bufsize.__class__ is int and 0 < bufsize <= LARGEST:
             data = self._description.recv(bufsize, 0)
             if data is not None:
                 return data
-        elif flags & socket.MSG_TRUNC:
+        bufsize = size(bufsize, "recv")
+        if not bufsize:
+            return b""
+        if flags & socket.MSG_TRUNC:
             return self._recv_length(bufsize, flags)
         return blocking.recv(self._description, bufsize, flags, self._timeout)
 
