@@ -165,3 +165,27 @@ def test_all_tasks_are_told_in_order_of_creation(machines: Machines) -> None:
         return names
 
     assert run(machines.world, main()) == [f"t{n}" for n in range(50)]
+
+
+def test_a_call_into_another_machines_loop_stays_there(machines: Machines) -> None:
+    shared: dict[str, Any] = {}
+
+    async def owner() -> None:
+        shared["loop"] = asyncio.get_running_loop()
+        shared["done"] = asyncio.Event()
+        await shared["done"].wait()
+
+    def callback() -> None:
+        shared["name"] = socket.gethostname()
+        shared["done"].set()
+
+    program = machines.world.start(machines.bob, owner)
+
+    async def main() -> None:
+        await asyncio.sleep(1)
+        with machines.alice.here():
+            shared["loop"].call_soon_threadsafe(callback)
+        await asyncio.sleep(1)
+
+    run(machines.world, main())
+    assert program.done and shared["name"] == "bob"

@@ -151,3 +151,32 @@ def test_every_program_has_a_number_of_its_own(machines: Machines) -> None:
     with Machines() as others:
         assert others.together(os.getpid, os.getpid, os.getppid) == numbers
     assert isinstance(machines.alice, System)
+
+
+def test_a_wait_that_was_broken_off_takes_no_wake_up_from_others(machines: Machines) -> None:
+    def target() -> Any:
+        lock = threading.Lock()
+        got: list[float] = []
+
+        def holder() -> None:
+            with lock:
+                time.sleep(5)
+
+        def waiter() -> None:
+            with lock:
+                got.append(time.monotonic())
+
+        threads = [threading.Thread(target=work) for work in (holder, waiter)]
+        threads[0].start()
+        with pytest.raises(KeyboardInterrupt):
+            threading.Timer(2, threads[1].start).start()
+            lock.acquire()
+        for thread in threads:
+            thread.join()
+        return got
+
+    def killer(program: Any) -> None:
+        time.sleep(3)
+        program.send_signal(signal.SIGINT)
+
+    assert pair(machines, target, killer).result == [1005]

@@ -336,6 +336,28 @@ def test_spinning_lets_others_run() -> None:
     assert flag == [3_000_000]
 
 
+def test_a_deadline_and_a_wake_up_at_the_same_time_are_one() -> None:
+    world, (alice,) = make("alice")
+    waits: list[Wait] = []
+    log: list[tuple[bool, int]] = []
+
+    def waker() -> None:
+        sleep(10)
+        me().scheduler.settle()  # the waiter's deadline passes: it could run
+        waits[0].wake()
+
+    def waiter() -> None:
+        for deadline in (10, 1_000):
+            waits.append(Wait(me()))
+            log.append((me().scheduler.park(waits[-1], deadline), world.loop.now))
+
+    with world:
+        world.start(alice, waker)
+        world.start(alice, waiter)
+        world.run()
+    assert log == [(True, 10), (False, 1_000)]
+
+
 def test_the_limit_on_strands_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trunkline.system.scheduler.STRAND_LIMIT", 2)
     world, (alice,) = make("alice")
