@@ -105,8 +105,13 @@ from socket import socket, gethostname
 import threading, time, select
 lock = threading.Lock()
 rlock = threading.RLock()
+def wrapped(method):
+    def call(self, *args): return method(self, *args)
+    return call
+send = wrapped(socket.send)
 def clock(read=time.monotonic, *, also=time.time): return read(), also()
 class Holder:
+    recv = wrapped(socket.recv)
     clock = time.monotonic
     select = select.select
     lock = threading.Lock()
@@ -129,6 +134,10 @@ def test_names_bound_early_obey_and_are_given_back() -> None:
                 module.nap(5)
                 with module.lock, module.rlock, module.Holder.lock:
                     pass
+                one, other = socket.socketpair()
+                with one, other:
+                    assert module.send(one, b"through a closure") == 17
+                    assert module.Holder.recv(other, 99) == b"through a closure"
                 return (
                     module.monotonic(),
                     module.clock(),
@@ -146,6 +155,7 @@ def test_names_bound_early_obey_and_are_given_back() -> None:
         del sys.modules[module.__name__]
     assert {name: value for name, value in vars(module).items() if before[name] is not value} == {}
     assert type(module.Holder.lock).__module__ == "_thread"
+    assert module.send.__closure__[0].cell_contents is _socket.socket.send
     assert module.clock.__defaults__[0] is time.monotonic
 
 

@@ -4,7 +4,7 @@ Installed once for the process: every entry dispatches by its caller, so that ou
 real. Names that modules took before (`from time import monotonic`) are found by identity and replaced, as
 are module-level locks; every change is recorded, and `uninstall` undoes them in reverse.
 
-Left out on purpose: what nobody can see or undo, such as names in closures of other people's code.
+Left out on purpose: what hides in objects: in containers, in instances, in functions within functions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def installed() -> bool:
 
 
 def install() -> None:
-    """Put the table in place; once is enough, more is harmless. Call it before importing trio."""
+    """Put the table in place; once is enough, more is harmless."""
     global _installed
     if _installed:
         return
@@ -143,7 +143,10 @@ def _set(owner: Any, name: str, value: Any) -> None:
 def _put_member(module_name: str, class_name: str, name: str, maker: Callable[[Any], Any]) -> None:
     cls = getattr(_module(module_name), class_name, None)
     if cls is not None and hasattr(cls, name):
-        _set(cls, name, maker(getattr(cls, name)))
+        old = getattr(cls, name)
+        _set(cls, name, maker(old))
+        if isinstance(old, types.MethodDescriptorType):
+            _swapped[id(old)] = (old, getattr(cls, name))
 
 
 def _put_type_member(
@@ -227,7 +230,7 @@ def _scan(swapped: dict[int, tuple[Any, Any]]) -> None:
                 if value.__module__ == module_name:
                     _scan_class(value, swapped)
             elif isinstance(value, types.FunctionType):
-                _scan_defaults(value, swapped)
+                _scan_function(value, swapped)
 
 
 def _new(value: Any, swapped: dict[int, tuple[Any, Any]]) -> Any:
@@ -244,7 +247,7 @@ def _new(value: Any, swapped: dict[int, tuple[Any, Any]]) -> Any:
 def _scan_class(cls: type, swapped: dict[int, tuple[Any, Any]]) -> None:
     for name, value in list(vars(cls).items()):
         if isinstance(value, types.FunctionType):
-            _scan_defaults(value, swapped)
+            _scan_function(value, swapped)
             continue
         new = _new(value, swapped)
         if new is not value:
@@ -254,7 +257,19 @@ def _scan_class(cls: type, swapped: dict[int, tuple[Any, Any]]) -> None:
                 return
 
 
-def _scan_defaults(function: types.FunctionType, swapped: dict[int, tuple[Any, Any]]) -> None:
+def _scan_function(function: types.FunctionType, swapped: dict[int, tuple[Any, Any]]) -> None:
+    """Its defaults, and what it closes over: trio wraps the socket's methods so when it is imported."""
+    if str(function.__module__).partition(".")[0] == "trunkline":
+        return
+    for cell in function.__closure__ or ():
+        try:
+            value = cell.cell_contents
+        except ValueError:  # empty
+            continue
+        entry = swapped.get(id(value))
+        if entry is not None and entry[0] is value and entry[1] is not value:
+            cell.cell_contents = entry[1]
+            _undo.append(lambda cell=cell, value=value: setattr(cell, "cell_contents", value))  # type: ignore[misc]
     defaults = function.__defaults__
     if defaults is not None and any(id(value) in swapped for value in defaults):
         function.__defaults__ = tuple(_new(value, swapped) for value in defaults)
