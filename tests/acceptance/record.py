@@ -19,6 +19,9 @@ class Recording(unittest.TextTestResult):
     """Also writes down what happens, at once."""
 
     record: TextIO
+    failed_part = (
+        ""  # of the test under way; Python 3.12.1 stops skipped ones that it never started
+    )
 
     def note(self, test: unittest.TestCase, outcome: str, detail: str = "") -> None:
         self.record.write(json.dumps([test.id(), outcome, detail]) + "\n")

@@ -428,6 +428,17 @@ def test_epoll_of_a_descriptor(place: Place) -> object:
     return now(again), now(epoll), again.fileno() != epoll.fileno()
 
 
+@two_worlds()
+def test_closing_an_epoll_never_fails(place: Place) -> object:
+    """Not even when another object, or os.close, closed its descriptor before."""
+    epoll = select.epoll()
+    again = select.epoll.fromfd(epoll.fileno())
+    seen = [epoll.close(), again.close(), again.closed, epoll.close()]
+    third = select.epoll()
+    os.close(third.fileno())
+    return [*seen, third.close(), third.closed, outcome(third.fileno)]
+
+
 @two_worlds("ipv4", "ipv6")
 def test_waiting_is_woken(place: Place) -> object:
     near, far = place.pair()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import queue
+import select
 import socket
 import threading
 import time
@@ -14,6 +16,7 @@ from tests.worlds.stage import (
     PATIENCE,
     Place,
     exactly,
+    mask_names,
     outcome,
     settle,
     to_the_end,
@@ -391,3 +394,103 @@ def test_close_of_a_datagram_socket_under_a_reader(place: Place) -> object:
     got = reader.result()
     settle()
     return got, outcome(place.datagram().bind, name)
+
+
+@two_worlds("ipv4", "ipv6")
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_close_under_a_reader_while_another_descriptor_is_open(
+    place: Place, timeout: float | None
+) -> object:
+    near, far = place.pair()
+    place.keep(far.dup())
+    far.settimeout(timeout)
+    reader = Running(far.recv, 4)
+    settle()
+    far.close()
+    near.sendall(b"late")
+    return reader.result()
+
+
+@two_worlds("ipv4", "ipv6")
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_close_under_a_writer(place: Place, timeout: float | None) -> object:
+    """What one call under way has to send is sent whole, and the end comes behind it."""
+    near, far = place.pair()
+    sent = place.drained(near)
+    near.settimeout(timeout)
+    writer = Running(near.send, b"x" * 1000)
+    settle()
+    near.close()
+    got = len(to_the_end(far)) - sent
+    return writer.result(), got
+
+
+@two_worlds("ipv4", "ipv6")
+def test_close_under_a_timed_out_reader(place: Place) -> object:
+    """The wait holds the connection: its end goes out when that is over."""
+    near, far = place.pair()
+    far.settimeout(0.05)
+    reader = Running(far.recv, 9)
+    settle()
+    far.close()
+    near.setblocking(False)
+    before = outcome(near.recv, 9)
+    seen = reader.result()
+    near.settimeout(PATIENCE)
+    return before, seen, near.recv(9)
+
+
+@two_worlds()
+def test_close_under_a_pipe_reader(place: Place) -> object:
+    here, there = os.pipe()
+    reader = Running(os.read, here, 9)
+    settle()
+    os.close(here)
+    os.write(there, b"late")
+    seen = reader.result()
+    settle()
+    again = outcome(os.write, there, b"later")
+    os.close(there)
+    return seen, again
+
+
+@two_worlds("ipv4", "ipv6")
+def test_close_under_select(place: Place) -> object:
+    """Closing wakes nobody; when something else does, what was closed is told as ready."""
+    near, far = place.pair()
+    _, two = place.pair()
+    waiter = Running(select.select, [far.fileno(), two.fileno()], [], [far.fileno()], PATIENCE)
+    number = far.fileno()
+    settle()
+    far.close()
+    settle()
+    waiting = waiter.is_alive()
+    near.sendall(b"late")
+    reads, _, excepts = waiter.result()  # type: ignore[misc]
+    return waiting, reads == [number], excepts == [number]
+
+
+@two_worlds("ipv4", "ipv6")
+def test_close_under_poll(place: Place) -> object:
+    near, far = place.pair()
+    poller = select.poll()
+    poller.register(far, select.POLLIN)
+    waiter = Running(poller.poll, PATIENCE * 1000)
+    settle()
+    far.close()
+    near.sendall(b"late")
+    (_, mask), *rest = waiter.result()  # type: ignore[misc]
+    return mask_names(mask), rest
+
+
+@two_worlds("ipv4", "ipv6")
+def test_close_under_epoll(place: Place) -> object:
+    """The epoll under way is held; a descriptor that is closed is in it no more."""
+    near, far = place.pair()
+    epoll = place.keep(select.epoll())
+    epoll.register(far, select.EPOLLIN)
+    waiter = Running(epoll.poll, PATIENCE)
+    settle()
+    epoll.close()
+    near.sendall(b"x")
+    return len(waiter.result())  # type: ignore[arg-type]

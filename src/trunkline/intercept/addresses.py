@@ -10,6 +10,7 @@ import sys
 from typing import Any, Final
 
 from trunkline.base.addresses import address_text, parse_address
+from trunkline.intercept.arguments import octets_of
 from trunkline.intercept.names import host_text
 from trunkline.sockets.errors import failure
 from trunkline.system.descriptors import Address
@@ -90,7 +91,7 @@ def _unix(address: Any) -> bytes:
     if isinstance(address, str):
         name = address.encode(sys.getfilesystemencoding(), "surrogateescape")
     else:
-        name = bytes(memoryview(address))
+        name = octets_of(address)
     if len(name) > UNIX_NAME_LIMIT or (len(name) == UNIX_NAME_LIMIT and name[:1] != b"\0"):
         raise OSError("AF_UNIX path too long")
     return name

@@ -101,7 +101,12 @@ def select(real: Real, rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) 
 
         def ready() -> bool:
             nonlocal got
-            got = select_once(table, numbers[0], numbers[1], numbers[2])
+            closed = [number for number in watched if table.find(number) is None]
+            if closed:  # under the call: as select_poll_one, fs/select.c, ready for everything
+                reads, writes, excepts = ([n for n in asked if n in closed] for asked in numbers)
+                got = reads, writes, excepts
+            else:
+                got = select_once(table, numbers[0], numbers[1], numbers[2])
             return any(got)
 
         blocking.wait_any([(table.get(d), ANY_EVENT) for d in watched], ready, timeout)
@@ -283,9 +288,9 @@ class SimulatedEpoll:
         return self._fd
 
     def close(self) -> None:
-        """As epoll.close."""
-        if self._fd >= 0:
-            descriptor, self._fd = self._fd, -1
+        """As epoll.close: it never fails, even if somebody closed the descriptor before."""
+        descriptor, self._fd = self._fd, -1
+        if descriptor >= 0 and self._table.find(descriptor) is not None:
             self._table.close(descriptor)
 
     def register(self, fd: Any, eventmask: int = DEFAULT_EVENTS) -> None:
@@ -328,10 +333,14 @@ class SimulatedEpoll:
         if timeout is not None and timeout < 0:
             timeout = None
         deadline = blocking.deadline_of(strand, timeout)
-        while blocking.wait_ready(strand, epoll, ANY_EVENT, deadline):
-            got = epoll.poll(maxevents)
-            if got:
-                break
+        epoll.references += 1  # the call under way holds it
+        try:
+            while blocking.wait_ready(strand, epoll, ANY_EVENT, deadline):
+                got = epoll.poll(maxevents)
+                if got:
+                    break
+        finally:
+            epoll.release()
         return got
 
     def _check(self) -> None:

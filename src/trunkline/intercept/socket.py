@@ -154,6 +154,10 @@ class Simulated(socket.socket):
         self._description.nonblocking = self._timeout is not None
         _facades[descriptor] = self
 
+    def _now(self) -> Description:
+        """What the socket has after a wait: another thread may have closed it."""
+        return self._description
+
     # ------------------------------------------------------------ sending and receiving
 
     def send(self, data: Any, flags: int = 0, /) -> int:
@@ -170,7 +174,7 @@ class Simulated(socket.socket):
         if self._timeout is None or not sent:
             rest = data[sent:] if sent else data
             try:
-                sent += blocking.send(self._description, rest, flags, self._timeout)
+                sent += blocking.send(self._description, rest, flags, self._timeout, self._now)
             except OSError:
                 if not sent:
                     raise
@@ -193,12 +197,12 @@ class Simulated(socket.socket):
             return b""
         if flags & socket.MSG_TRUNC:
             return self._recv_length(bufsize, flags)
-        return blocking.recv(self._description, bufsize, flags, self._timeout)
+        return blocking.recv(self._description, bufsize, flags, self._timeout, self._now)
 
     def _recv_length(self, bufsize: int, flags: int) -> bytes:
         """With MSG_TRUNC, the count is the datagram's, and a stream's octets are thrown away."""
         description = self._description
-        message = blocking.recv_message(description, bufsize, flags, self._timeout)
+        message = blocking.recv_message(description, bufsize, flags, self._timeout, self._now)
         if self._kind == socket.SOCK_STREAM:
             return bytes(len(message.data))
         return message.data.ljust(message.length, b"\0")
@@ -207,7 +211,7 @@ class Simulated(socket.socket):
         """As socket.sendall."""
         if data.__class__ is not bytes:
             data = octets_of(data)
-        blocking.send_all(self._description, data, flags, self._timeout)
+        blocking.send_all(self._description, data, flags, self._timeout, self._now)
 
     def sendto(self, data: Any, *arguments: Any) -> int:
         """As socket.sendto."""
@@ -216,7 +220,7 @@ class Simulated(socket.socket):
         flags = 0 if len(arguments) == 1 else integer(arguments[0])
         data = octets_of(data)
         where = from_python(self._description.family, arguments[-1], "sendto", self._system)
-        return blocking.send_to(self._description, data, flags, where, self._timeout)
+        return blocking.send_to(self._description, data, flags, where, self._timeout, self._now)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """As socket.recv_into."""
@@ -234,14 +238,14 @@ class Simulated(socket.socket):
         """As socket.recvfrom."""
         bufsize = size(bufsize, "recvfrom")
         description = self._description
-        message = blocking.recv_message(description, bufsize, flags, self._timeout)
+        message = blocking.recv_message(description, bufsize, flags, self._timeout, self._now)
         return message.data, self._sender(message.address)
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
         """As socket.recvfrom_into."""
         view, limit = writable(buffer, nbytes, "recvfrom_into")
         description = self._description
-        message = blocking.recv_message(description, limit, flags, self._timeout)
+        message = blocking.recv_message(description, limit, flags, self._timeout, self._now)
         data = message.data
         view[: len(data)] = data
         count = message.length if flags & socket.MSG_TRUNC else len(data)
@@ -289,7 +293,7 @@ class Simulated(socket.socket):
         if room < 0 or room > 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
         description = self._description
-        message = blocking.recv_message(description, limit, flags, self._timeout)
+        message = blocking.recv_message(description, limit, flags, self._timeout, self._now)
         items, cut = ancillary.items_of(description, message, room)
         return message.data, items, message.flags | cut, self._sender(message.address)
 
@@ -313,8 +317,10 @@ class Simulated(socket.socket):
         if address is not None:
             where = from_python(description.family, address, "sendmsg", self._system)
         if items or where is None:
-            return blocking.send_message(description, data, flags, where, items, self._timeout)
-        return blocking.send_to(description, data, flags, where, self._timeout)
+            return blocking.send_message(
+                description, data, flags, where, items, self._timeout, self._now
+            )
+        return blocking.send_to(description, data, flags, where, self._timeout, self._now)
 
     # ------------------------------------------------------------ connections
 
@@ -329,7 +335,7 @@ class Simulated(socket.socket):
         self._description.listen(max(number, 0))
 
     def _accept(self) -> Any:
-        description = blocking.accept(self._description, self._timeout)
+        description = blocking.accept(self._description, self._timeout, self._now)
         descriptor = self._table.open(description)
         try:
             peer = description.getpeername()
@@ -343,14 +349,14 @@ class Simulated(socket.socket):
         """As socket.connect."""
         description = self._description
         where = from_python(description.family, address, "connect", self._system)
-        blocking.connect(description, where, self._timeout)
+        blocking.connect(description, where, self._timeout, self._now)
 
     def connect_ex(self, address: Any, /) -> int:
         """As socket.connect_ex: the errno in place of an OSError of the connection itself."""
         description = self._description
         where = from_python(description.family, address, "connect_ex", self._system)
         try:
-            blocking.connect(description, where, self._timeout)
+            blocking.connect(description, where, self._timeout, self._now)
         except TimeoutError as error:
             return error.errno or 11  # EWOULDBLOCK is what connect_ex gives at a timeout
         except OSError as error:

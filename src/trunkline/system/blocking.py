@@ -3,6 +3,10 @@
 `timeout` is seconds of the world's time, None for ever, 0 not at all, as a socket's. A wait hangs one waiter
 on the description and parks the strand; when it is woken it tries again.
 
+A call under way holds the description, whatever another strand closes meanwhile, as Linux holds the file:
+one without a timeout until it returns, one with a timeout while it waits (Python polls first); such a one
+then asks `again` what its socket has now.
+
 Left out on purpose: arguments and addresses as Python writes them; those are the intercept floor's.
 """
 
@@ -46,6 +50,7 @@ WRITABLE: Final = EPOLLOUT | EPOLLHUP | EPOLLERR
 _AT_ONCE: Final = MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE
 
 Outcome = TypeVar("Outcome")
+Again = Callable[[], Description]  # what the caller's socket has now
 
 
 class ReadyWait(Waiter):
@@ -61,10 +66,6 @@ class ReadyWait(Waiter):
         """Wake for the bits that were asked for."""
         if mask & self.bits:
             self.wait.wake()
-
-    def on_closed(self, description: Description) -> None:
-        """Wake: it will find that it is closed."""
-        self.wait.wake()
 
 
 def this_strand() -> Strand:
@@ -87,47 +88,78 @@ def deadline_of(strand: Strand, timeout: float | None) -> int:
 
 
 def wait_ready(strand: Strand, description: Description, bits: int, deadline: int) -> bool:
-    """Wait until a description has one of the bits; False at the deadline. Raises EBADF when closed."""
+    """Wait until a description, held meanwhile, has one of the bits; False at the deadline. Raises EBADF."""
     if description.readiness() & bits:
         return True
     if description.references <= 0:
         raise failure("EBADF")
     wait = Wait(strand)
     waiter = ReadyWait(wait, bits)
+    description.references += 1
     description.watch(waiter)
     try:
         return strand.scheduler.park(wait, deadline)
     finally:
         description.unwatch(waiter)
+        description.release()
 
 
 def until(
-    attempt: Callable[[], Outcome | None],
+    attempt: Callable[[Description], Outcome | None],
     description: Description,
     bits: int,
     timeout: float | None,
+    again: Again | None = None,
 ) -> Outcome:
     """Try, and wait for `bits` between tries. Raises EAGAIN where waiting is not asked for, TimeoutError."""
-    outcome = attempt()
+    outcome = attempt(description)
     if outcome is not None:
         return outcome
     strand = this_strand()
     strand.scheduler.settle()
-    outcome = attempt()
+    outcome = attempt(description)
     if outcome is not None:
         return outcome
-    if timeout == 0 or (timeout is None and description.nonblocking):
+    if timeout is None:
+        if description.nonblocking:
+            strand.scheduler.polled()
+            raise failure("EAGAIN")
+        return _hold(strand, attempt, description, bits)
+    if timeout == 0:
         strand.scheduler.polled()
         raise failure("EAGAIN")
-    own = option_timeout(description, bits) if timeout is None else None
-    deadline = deadline_of(strand, timeout if own is None else own)
+    deadline = deadline_of(strand, timeout)
     while True:
         woken = wait_ready(strand, description, bits, deadline)
-        outcome = attempt()
+        if again is not None:
+            description = again()
+        outcome = attempt(description)
         if outcome is not None:
             return outcome
         if not woken:
-            raise TimeoutError("timed out") if own is None else failure("EAGAIN")
+            raise TimeoutError("timed out")
+
+
+def _hold(
+    strand: Strand,
+    attempt: Callable[[Description], Outcome | None],
+    description: Description,
+    bits: int,
+) -> Outcome:
+    """One call of the system that waits, its description held until it returns."""
+    own = option_timeout(description, bits)
+    deadline = deadline_of(strand, own)
+    description.references += 1
+    try:
+        while True:
+            woken = wait_ready(strand, description, bits, deadline)
+            outcome = attempt(description)
+            if outcome is not None:
+                return outcome
+            if not woken:
+                raise failure("EAGAIN")
+    finally:
+        description.release()
 
 
 def option_timeout(description: Description, bits: int) -> float | None:
@@ -139,59 +171,96 @@ def option_timeout(description: Description, bits: int) -> float | None:
     return span / 1e9 if span > 0 else None
 
 
-def recv(description: Description, limit: int, flags: int, timeout: float | None) -> bytes:
+def recv(
+    description: Description,
+    limit: int,
+    flags: int,
+    timeout: float | None,
+    again: Again | None = None,
+) -> bytes:
     """recv(2)."""
     if flags & _AT_ONCE:
         timeout = 0
     elif flags & MSG_WAITALL and timeout != 0:
-        return recv_all(description, limit, flags, timeout)
-    return until(lambda: description.recv(limit, flags), description, READABLE, timeout)
+        return recv_all(description, limit, flags, timeout, again)
+    return until(lambda it: it.recv(limit, flags), description, READABLE, timeout, again)
 
 
-def recv_all(description: Description, limit: int, flags: int, timeout: float | None) -> bytes:
+def recv_all(
+    description: Description,
+    limit: int,
+    flags: int,
+    timeout: float | None,
+    again: Again | None = None,
+) -> bytes:
     """recv(2) with MSG_WAITALL: all of `limit`, unless the stream ends or fails."""
     flags &= ~MSG_WAITALL
     if description.type != SOCK_STREAM or flags & MSG_PEEK:
-        return recv(description, limit, flags, timeout)
+        return recv(description, limit, flags, timeout, again)
     pieces: list[bytes] = []
     got = 0
-    while got < limit:
-        try:
-            piece = recv(description, limit - got, flags, timeout)
-        except OSError:
-            if not pieces:
-                raise
-            break
-        if not piece:
-            break
-        pieces.append(piece)
-        got += len(piece)
+    description.references += 1
+    try:
+        while got < limit:
+            try:
+                piece = recv(description, limit - got, flags, timeout, again)
+            except OSError:
+                if not pieces:
+                    raise
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+            got += len(piece)
+    finally:
+        description.release()
     return b"".join(pieces)
 
 
 def recv_message(
-    description: Description, limit: int, flags: int, timeout: float | None
+    description: Description,
+    limit: int,
+    flags: int,
+    timeout: float | None,
+    again: Again | None = None,
 ) -> Message:
     """recvmsg(2), recvfrom(2)."""
     if flags & _AT_ONCE:
         timeout = 0
     elif flags & MSG_WAITALL and timeout != 0 and description.type == SOCK_STREAM:
-        return Message(recv_all(description, limit, flags, timeout), (b"", 0, 0, 0))
-    return until(lambda: description.recv_message(limit, flags), description, READABLE, timeout)
+        return Message(recv_all(description, limit, flags, timeout, again), (b"", 0, 0, 0))
+    return until(lambda it: it.recv_message(limit, flags), description, READABLE, timeout, again)
 
 
-def send(description: Description, data: bytes, flags: int, timeout: float | None) -> int:
+def send(
+    description: Description,
+    data: bytes,
+    flags: int,
+    timeout: float | None,
+    again: Again | None = None,
+) -> int:
     """send(2): one that may wait for ever sends all of a stream's data, others what goes at once."""
-    return _send(description, lambda rest: description.send(rest, flags), data, flags, timeout)
+
+    def attempt(it: Description, rest: bytes) -> int:
+        return it.send(rest, flags)
+
+    return _send(description, attempt, data, flags, timeout, again)
 
 
 def send_to(
-    description: Description, data: bytes, flags: int, address: Address, timeout: float | None
+    description: Description,
+    data: bytes,
+    flags: int,
+    address: Address,
+    timeout: float | None,
+    again: Again | None = None,
 ) -> int:
     """sendto(2)."""
-    return _send(
-        description, lambda rest: description.send_to(rest, flags, address), data, flags, timeout
-    )
+
+    def attempt(it: Description, rest: bytes) -> int:
+        return it.send_to(rest, flags, address)
+
+    return _send(description, attempt, data, flags, timeout, again)
 
 
 def send_message(
@@ -201,80 +270,103 @@ def send_message(
     address: Address | None,
     items: list[tuple[int, int, bytes]],
     timeout: float | None,
+    again: Again | None = None,
 ) -> int:
     """sendmsg(2) with control items."""
-    return _send(
-        description,
-        lambda rest: description.send_message(rest, flags, address, items),
-        data,
-        flags,
-        timeout,
-    )
+
+    def attempt(it: Description, rest: bytes) -> int:
+        return it.send_message(rest, flags, address, items)
+
+    return _send(description, attempt, data, flags, timeout, again)
 
 
 def _send(
     description: Description,
-    attempt: Callable[[bytes], int],
+    attempt: Callable[[Description, bytes], int],
     data: bytes,
     flags: int,
     timeout: float | None,
+    again: Again | None,
 ) -> int:
     if flags & MSG_DONTWAIT:
         timeout = 0
     whole = timeout is None and not description.nonblocking
     sent = 0
-    while True:
-        rest = data[sent:]
-        try:
-            sent += until(
-                lambda octets=rest: _or_none(attempt(octets)),  # type: ignore[misc]
-                description,
-                WRITABLE,
-                timeout,
-            )
-        except OSError:
-            if not sent:
-                raise
-            return sent
-        if not whole or sent >= len(data) or description.type != SOCK_STREAM:
-            return sent
+    description.references += 1
+    try:
+        while True:
+            rest = data[sent:]
+            try:
+                sent += until(
+                    lambda it, octets=rest: _or_none(attempt(it, octets)),  # type: ignore[misc]
+                    description,
+                    WRITABLE,
+                    timeout,
+                    again,
+                )
+            except OSError:
+                if not sent:
+                    raise
+                return sent
+            if not whole or sent >= len(data) or description.type != SOCK_STREAM:
+                return sent
+    finally:
+        description.release()
 
 
 def _or_none(count: int) -> int | None:
     return None if count == WOULD_BLOCK else count
 
 
-def send_all(description: Description, data: bytes, flags: int, timeout: float | None) -> None:
+def send_all(
+    description: Description,
+    data: bytes,
+    flags: int,
+    timeout: float | None,
+    again: Again | None = None,
+) -> None:
     """All of it, the timeout being for the whole, as socket.sendall has it."""
     sent = description.send(data, flags)
     if sent == len(data):
         return
     sent = max(sent, 0)
     strand = this_strand()
-    deadline = deadline_of(strand, timeout)
     at_once = timeout == 0 or (timeout is None and description.nonblocking)
     own = option_timeout(description, EPOLLOUT) if timeout is None else None
-    if own is not None:
-        deadline = deadline_of(strand, own)
+    deadline = deadline_of(strand, timeout if own is None else own)
     strand.scheduler.settle()
-    while True:
-        more = description.send(data[sent:], flags)
-        sent += max(more, 0)
-        if sent >= len(data):
-            return
-        if at_once and more <= 0:
-            strand.scheduler.polled()
-            raise failure("EAGAIN")
-        if not at_once and not wait_ready(strand, description, WRITABLE, deadline):
-            raise TimeoutError("timed out") if own is None else failure("EAGAIN")
+    held = description
+    held.references += 1
+    try:
+        while True:
+            more = description.send(data[sent:], flags)
+            sent += max(more, 0)
+            if sent >= len(data):
+                return
+            if at_once and more <= 0:
+                strand.scheduler.polled()
+                raise failure("EAGAIN")
+            if not at_once and not wait_ready(strand, description, WRITABLE, deadline):
+                raise TimeoutError("timed out") if own is None else failure("EAGAIN")
+            if timeout is not None and again is not None:
+                description = again()
+    finally:
+        held.release()
 
 
-def accept(description: Description, timeout: float | None) -> Description:
+def accept(
+    description: Description, timeout: float | None, again: Again | None = None
+) -> Description:
     """accept(2)."""
-    return until(description.accept, description, READABLE, timeout)
+    return until(lambda it: it.accept(), description, READABLE, timeout, again)
 
 
-def connect(description: Description, address: Address | None, timeout: float | None) -> None:
+def connect(
+    description: Description,
+    address: Address | None,
+    timeout: float | None,
+    again: Again | None = None,
+) -> None:
     """connect(2). Raises EINPROGRESS where waiting is not asked for, TimeoutError."""
     if description.connect(address):
         return
@@ -282,30 +374,41 @@ def connect(description: Description, address: Address | None, timeout: float | 
         raise failure("EINPROGRESS")
     strand = this_strand()
     deadline = deadline_of(strand, timeout)
-    while not description.finish_connect():
-        if not wait_ready(strand, description, WRITABLE, deadline):
-            raise TimeoutError("timed out")
+    held = description
+    held.references += 1
+    try:
+        while not description.finish_connect():
+            if not wait_ready(strand, description, WRITABLE, deadline):
+                raise TimeoutError("timed out")
+            if timeout is not None and again is not None:
+                description = again()
+    finally:
+        held.release()
 
 
 def read(description: Description, limit: int) -> bytes:
     """read(2)."""
-    return until(lambda: description.read(limit), description, READABLE, None)
+    return until(lambda it: it.read(limit), description, READABLE, None)
 
 
 def write(description: Description, data: bytes) -> int:
-    """write(2)."""
-    if not description.nonblocking:
-        sent = 0
-        while sent < len(data):
+    """write(2): all of it where it may wait."""
+    whole = not description.nonblocking
+    sent = 0
+    description.references += 1
+    try:
+        while True:
             rest = data[sent:]
             sent += until(
-                lambda octets=rest: _or_none(description.write(octets)),  # type: ignore[misc]
+                lambda it, octets=rest: _or_none(it.write(octets)),  # type: ignore[misc]
                 description,
                 WRITABLE,
                 None,
             )
-        return sent
-    return until(lambda: _or_none(description.write(data)), description, WRITABLE, None)
+            if not whole or sent >= len(data):
+                return sent
+    finally:
+        description.release()
 
 
 def wait_any(
@@ -328,6 +431,7 @@ def wait_any(
         waiters = []
         for description, bits in watched:
             waiter = ReadyWait(wait, bits)
+            description.references += 1
             description.watch(waiter)
             waiters.append((description, waiter))
         try:
@@ -335,6 +439,7 @@ def wait_any(
         finally:
             for description, waiter in waiters:
                 description.unwatch(waiter)
+                description.release()
         if ready():
             return True
         if not woken:
