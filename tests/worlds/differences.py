@@ -8,6 +8,4 @@ from __future__ import annotations
 
 from typing import Final
 
-DIFFERENCES: Final[dict[str, dict[str, str]]] = {
-    "test_unix::test_passing_descriptors": {"": "known: descriptors cannot be passed (SCM_RIGHTS)"},
-}
+DIFFERENCES: Final[dict[str, dict[str, str]]] = {}

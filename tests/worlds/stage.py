@@ -23,6 +23,7 @@ import select
 import socket
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -116,6 +117,25 @@ class Place:
             while True:
                 sent += near.send(bytes(65536))
         return sent
+
+
+class Running(threading.Thread):
+    """A thread that has begun, and whose outcome can be had."""
+
+    def __init__(self, call: object, *arguments: object) -> None:
+        super().__init__()
+        self.call = call
+        self.arguments = arguments
+        self.seen: object = "nothing"
+        self.start()
+
+    def run(self) -> None:
+        self.seen = outcome(self.call, *self.arguments)  # type: ignore[arg-type]
+
+    def result(self) -> object:
+        self.join(PATIENCE)
+        assert not self.is_alive()
+        return self.seen
 
 
 def outcome(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -15,6 +15,7 @@ import pytest
 from tests.worlds.stage import (
     PATIENCE,
     Place,
+    Running,
     exactly,
     mask_names,
     outcome,
@@ -22,25 +23,6 @@ from tests.worlds.stage import (
     to_the_end,
     two_worlds,
 )
-
-
-class Running(threading.Thread):
-    """A thread that has begun, and whose outcome can be had."""
-
-    def __init__(self, call: object, *arguments: object) -> None:
-        super().__init__()
-        self.call = call
-        self.arguments = arguments
-        self.seen: object = "nothing"
-        self.start()
-
-    def run(self) -> None:
-        self.seen = outcome(self.call, *self.arguments)  # type: ignore[arg-type]
-
-    def result(self) -> object:
-        self.join(PATIENCE)
-        assert not self.is_alive()
-        return self.seen
 
 
 @two_worlds("ipv4", "ipv6")

@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.worlds.stage import PATIENCE, Place, arrives, outcome, ready, to_the_end, two_worlds
+from tests.worlds.stage import (
+    PATIENCE,
+    Place,
+    Running,
+    arrives,
+    becomes,
+    outcome,
+    ready,
+    settle,
+    to_the_end,
+    two_worlds,
+)
 
 KINDS = pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 
@@ -144,6 +155,252 @@ def test_passing_descriptors(place: Place) -> object:
     passed = place.keep(socket.socket(fileno=numbers[0]))
     passed.sendall(b"through another door")
     return data, len(numbers), other.recv(99), array.array("i", numbers).itemsize
+
+
+PAIRS = pytest.mark.parametrize(
+    "kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET]
+)
+
+
+def pair(place: Place, kind: int = socket.SOCK_STREAM) -> list[socket.socket]:
+    """Two ends that wait for nothing."""
+    ends = socket.socketpair(socket.AF_UNIX, kind)
+    for end in ends:
+        place.keep(end).setblocking(False)
+    return list(ends)
+
+
+def rights(*descriptors: int) -> list[tuple[int, int, array.array[int]]]:
+    """A message's control items that pass some descriptors."""
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+
+
+def received(
+    place: Place, sock: socket.socket, limit: int = 99, room: int = 8, flags: int = 0
+) -> object:
+    """One message: its octets, how many descriptors came along, what was cut; they are closed later."""
+    data, items, seen, _ = sock.recvmsg(limit, socket.CMSG_LEN(room * 4) if room else 0, flags)
+    count = 0
+    for level, kind, octets in items:
+        assert (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        numbers = array.array("i", octets)
+        count += len(numbers)
+        for number in numbers:
+            place.exits.callback(os.close, number)
+    return data, count, seen & (socket.MSG_CTRUNC | socket.MSG_TRUNC)
+
+
+@two_worlds()
+@PAIRS
+def test_passed_with_which_octets(place: Place, kind: int) -> object:
+    """They come with the first octet of their message; a stream's receive ends behind such a message."""
+    one, two = pair(place, kind)
+    number = one.fileno()
+    one.send(b"a")
+    one.sendmsg([b"b", b"c"], rights(number, number))
+    one.sendmsg([b"d"], rights(number))
+    one.send(b"e")
+    sizes = (1, 1, 99, 99, 99, 99) if kind == socket.SOCK_STREAM else (99, 1, 99, 99, 99)
+    return [outcome(received, place, two, size) for size in sizes]
+
+
+@two_worlds()
+def test_passed_behind_other_octets(place: Place) -> object:
+    one, two = pair(place)
+    one.send(b"before")
+    one.sendmsg([b"with"], rights(one.fileno()))
+    one.send(b"behind")
+    return [outcome(received, place, two) for _ in range(3)]
+
+
+@two_worlds()
+@PAIRS
+def test_passed_and_peeked_at(place: Place, kind: int) -> object:
+    """Each look opens them anew."""
+    one, two = pair(place, kind)
+    inner, outer = pair(place)
+    one.sendmsg([b"x"], rights(inner.fileno()))
+    inner.close()
+    seen = [received(place, two, 99, 8, flags) for flags in (socket.MSG_PEEK, socket.MSG_PEEK, 0)]
+    return seen, outcome(outer.recv, 1)
+
+
+@two_worlds()
+@PAIRS
+@pytest.mark.parametrize("way", ["recv", "recvfrom", "recv_into", "read", "recvmsg", "too little"])
+def test_passed_to_one_who_does_not_look(place: Place, kind: int, way: str) -> object:
+    """What finds no room is closed."""
+    one, two = pair(place, kind)
+    inner, outer = pair(place)
+    one.sendmsg([b"x"], rights(inner.fileno(), inner.fileno(), inner.fileno()))
+    inner.close()
+    open_still = outcome(outer.recv, 1)
+    ways = {
+        "recv": lambda: two.recv(9),
+        "recvfrom": lambda: two.recvfrom(9),
+        "recv_into": lambda: two.recv_into(bytearray(9)),
+        "read": lambda: os.read(two.fileno(), 9),
+        "recvmsg": lambda: received(place, two, 9, 0),
+        "too little": lambda: two.recvmsg(9, socket.CMSG_LEN(3))[1:3],
+    }
+    return open_still, ways[way](), outer.recv(1)
+
+
+@two_worlds()
+@pytest.mark.parametrize("room", [0, 1, 2, 3])
+def test_passed_more_than_fits(place: Place, room: int) -> object:
+    one, two = pair(place)
+    inner, outer = pair(place)
+    one.sendmsg([b"x"], rights(inner.fileno(), outer.fileno()))
+    return received(place, two, 9, room)
+
+
+@two_worlds()
+@PAIRS
+def test_passed_and_never_received(place: Place, kind: int) -> object:
+    one, two = pair(place, kind)
+    inner, outer = pair(place)
+    one.sendmsg([b"x"], rights(inner.fileno()))
+    inner.close()
+    waiting = outcome(outer.recv, 1)
+    two.close()
+    return waiting, outer.recv(1)
+
+
+@two_worlds()
+@PAIRS
+def test_what_cannot_be_passed(place: Place, kind: int) -> object:
+    one, two = pair(place, kind)
+    number = one.fileno()
+    gone = os.dup(number)
+    os.close(gone)
+    return {
+        "closed": outcome(one.sendmsg, [b"x"], rights(number, gone)),
+        "negative": outcome(one.sendmsg, [b"x"], rights(-1)),
+        "too many": outcome(one.sendmsg, [b"x"], rights(*[number] * 254)),
+        "none": outcome(one.sendmsg, [b"none"], rights()),
+        "half": outcome(one.sendmsg, [b"half"], [(*rights()[0][:2], b"abc")]),
+        "another level": outcome(one.sendmsg, [b"level"], [(socket.IPPROTO_IP, 1, b"abcd")]),
+        "another type": outcome(one.sendmsg, [b"x"], [(socket.SOL_SOCKET, 77, b"abcd")]),
+        "two items": outcome(one.sendmsg, [b"two"], rights(number) + rights(number)),
+        "many": outcome(one.sendmsg, [b"many"], rights(*[number] * 253)),
+        "no octets": outcome(one.sendmsg, [], rights(number)),
+        "came": [outcome(received, place, two, 99, 253) for _ in range(7)],
+    }
+
+
+@two_worlds()
+def test_passing_to_a_name(place: Place) -> object:
+    path = str(folder(place) / "s")
+    here, there = fresh(place, socket.SOCK_DGRAM), fresh(place, socket.SOCK_DGRAM)
+    there.bind(path)
+    inner, outer = pair(place)
+    here.sendmsg([b"sent"], rights(inner.fileno()), 0, path)
+    here.connect(path)
+    here.sendmsg([b"connected"], rights(inner.fileno()))
+    here.sendmsg([b"lost"], rights(inner.fileno()))
+    inner.close()
+    seen = [received(place, there), received(place, there, 3)]
+    there.close()
+    return seen, outcome(outer.recv, 1)
+
+
+@two_worlds()
+def test_passing_through_a_named_stream(place: Place) -> object:
+    path = str(folder(place) / "s")
+    listener = fresh(place)
+    listener.bind(path)
+    listener.listen()
+    near = fresh(place)
+    near.connect(path)
+    far = place.keep(listener.accept()[0])
+    inner, outer = pair(place)
+    near.sendmsg([b"x"], rights(inner.fileno()))
+    inner.close()
+    numbers = socket.recv_fds(far, 9, 1)[1]
+    inner = place.keep(socket.socket(fileno=numbers[0]))
+    inner.send(b"through")
+    return outer.recv(9), inner.family, inner.type, os.get_inheritable(numbers[0])
+
+
+@two_worlds()
+def test_passing_a_pipe_and_a_file(place: Place) -> object:
+    one, two = pair(place)
+    here, there = os.pipe()
+    file = os.open(folder(place) / "file", os.O_RDWR | os.O_CREAT)
+    os.write(file, b"in the file")
+    socket.send_fds(one, [b"x"], [file, there])
+    os.close(file)
+    os.close(there)
+    file, there = socket.recv_fds(two, 9, 2)[1]
+    os.write(there, b"in the pipe")
+    os.close(there)
+    os.lseek(file, 0, os.SEEK_SET)
+    seen = os.read(file, 99), os.read(here, 99), os.read(here, 99)
+    os.close(here)
+    os.close(file)
+    return seen
+
+
+@two_worlds()
+def test_passing_a_listener(place: Place) -> object:
+    """Who has the name last accepts, as servers do that are replaced while they run."""
+    one, two = pair(place)
+    listener = place.listener()
+    name = listener.getsockname()
+    socket.send_fds(one, [b"x"], [listener.fileno()])
+    listener.close()
+    near = place.stream()
+    near.connect(name)
+    heir = place.keep(socket.socket(fileno=socket.recv_fds(two, 9, 1)[1][0]))
+    far = place.keep(heir.accept()[0])
+    near.sendall(b"to the heir")
+    return heir.getsockname() == name, far.recv(99)
+
+
+@two_worlds()
+def test_passing_waits_for_room(place: Place) -> object:
+    """The descriptors go with the first octets of what is sent."""
+    one, two = (place.keep(end) for end in socket.socketpair())
+    filled = place.drained(one)
+    one.setblocking(True)
+    inner, _ = pair(place)
+    sender = Running(one.sendmsg, [b"x" * 400000], rights(inner.fileno()))
+    settle()
+    waiting = sender.is_alive()
+    got = 0
+    counts = []
+    while got < filled + 400000:
+        data, count, _ = received(place, two, 65536)  # type: ignore[misc]
+        got += len(data)
+        if count:
+            counts.append((count, got - len(data) <= filled <= got))
+    return waiting, sender.result(), counts
+
+
+@two_worlds()
+def test_all_of_a_message_that_passes_something(place: Place) -> object:
+    one, two = pair(place)
+    two.setblocking(True)
+    one.send(b"ab")
+    one.sendmsg([b"cd"], rights(one.fileno()))
+    one.send(b"ef")
+    return [received(place, two, size, 8, socket.MSG_WAITALL) for size in (4, 2)]
+
+
+@two_worlds()
+def test_messages_in_messages(place: Place) -> object:
+    """A chain of sockets, each of which lies in the next one's queue, longer than any stack."""
+    first, outer = pair(place)
+    for _ in range(1500):
+        one, two = socket.socketpair()
+        one.sendmsg([b"x"], rights(first.fileno()))
+        one.close()
+        first.close()
+        first = two
+    waiting = outcome(outer.recv, 1)
+    first.close()
+    return waiting, becomes(outer, "HUP")
 
 
 @two_worlds()

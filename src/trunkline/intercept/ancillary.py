@@ -1,16 +1,18 @@
 """Ancillary data of recvmsg and sendmsg: what a datagram's message tells, as (level, type, octets).
 
-RFC 3542 for IPv6, ip(7) for IPv4. Left out: passing descriptors and credentials.
+RFC 3542 for IPv6, ip(7) for IPv4, unix(7) for the descriptors that AF_UNIX passes. Left out: credentials.
 """
 
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 from typing import Any, Final
 
 from trunkline.sockets.errors import failure
-from trunkline.system.descriptors import Description, Message
+from trunkline.system import passing
+from trunkline.system.descriptors import Description, DescriptorTable, Message
 
 Item = tuple[int, int, bytes]
 
@@ -20,6 +22,7 @@ IP_PKTINFO: Final = 8
 IPV6_PKTINFO: Final = 50
 IPV6_HOPLIMIT: Final = 52
 IPV6_TCLASS: Final = 67
+_INT: Final = 4  # octets of a descriptor in SCM_RIGHTS
 
 
 def items_of(description: Description, message: Message, room: int) -> tuple[list[Item], int]:
@@ -91,9 +94,28 @@ def check(ancdata: Any) -> list[Item]:
     return items
 
 
-def refuse(description: Description, items: list[Item]) -> None:
-    """Nothing here is sent along. Raises EINVAL."""
-    for level, _kind, _octets in items:
-        if level == socket.SOL_SOCKET and description.family != socket.AF_UNIX:
+def held_by(
+    description: Description, table: DescriptorTable, items: list[Item]
+) -> list[Description]:
+    """What the items of a message on AF_UNIX pass. Raises EBADF, and EINVAL for what cannot be sent."""
+    descriptors: list[int] = []
+    for level, kind, octets in items:
+        if level != socket.SOL_SOCKET:
+            continue  # as __scm_send, net/core/scm.c
+        if kind != socket.SCM_RIGHTS:
             raise failure("EINVAL")
-    raise failure("EINVAL")
+        count = len(octets) // _INT
+        descriptors += struct.unpack(f"{count}i", octets[: count * _INT])
+    return passing.hold(description.loop, table, descriptors)
+
+
+def passed_to(
+    table: DescriptorTable, message: Message, room: int
+) -> tuple[list[Item], list[int], int]:
+    """What a message passed as items of `room` octets, the descriptors themselves, and MSG_CTRUNC."""
+    held = message.passed or ()
+    fits = max(room - socket.CMSG_LEN(0), 0) // _INT
+    descriptors = passing.install(table, held, fits)
+    octets = struct.pack(f"{len(descriptors)}i", *descriptors)
+    items = [(int(socket.SOL_SOCKET), int(socket.SCM_RIGHTS), octets)] if octets else []
+    return items, descriptors, socket.MSG_CTRUNC if len(descriptors) < len(held) else 0

@@ -5,7 +5,7 @@ descriptor, so a C method reached by accident fails with EBADF instead of touchi
 a call of `socket.socket` makes is decided in `__new__`, so that every reference to the class obeys, however
 early it was taken; by the descriptor where one is given, else by whether the caller is on a host.
 
-Left out: ancillary data that passes descriptors, AF_ALG and the other families that have no network here.
+Left out: AF_ALG and the other families that have no network here.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from trunkline.system.descriptors import (
     SocketDescription,
 )
 from trunkline.system.errors import EscapeRefused
+from trunkline.system.passing import let_go
 from trunkline.system.strands import current_strand, current_system
 from trunkline.system.system import System
 from trunkline.system.world import WORLDS
@@ -49,6 +50,7 @@ real_getdefaulttimeout: Final = _socket.getdefaulttimeout
 _O_TYPE_FLAGS: Final = 0o2004000  # SOCK_NONBLOCK | SOCK_CLOEXEC
 _SO_ERROR_SIZE: Final = 4
 _OPTION_LIMIT: Final = 1024
+MSG_CMSG_CLOEXEC: Final = 0x40000000
 
 _INITIAL: Any = object()
 
@@ -203,6 +205,7 @@ class Simulated(socket.socket):
         """With MSG_TRUNC, the count is the datagram's, and a stream's octets are thrown away."""
         description = self._description
         message = blocking.recv_message(description, bufsize, flags, self._timeout, self._now)
+        let_go(message.passed)
         if self._kind == socket.SOCK_STREAM:
             return bytes(len(message.data))
         return message.data.ljust(message.length, b"\0")
@@ -239,6 +242,7 @@ class Simulated(socket.socket):
         bufsize = size(bufsize, "recvfrom")
         description = self._description
         message = blocking.recv_message(description, bufsize, flags, self._timeout, self._now)
+        let_go(message.passed)
         return message.data, self._sender(message.address)
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
@@ -246,6 +250,7 @@ class Simulated(socket.socket):
         view, limit = writable(buffer, nbytes, "recvfrom_into")
         description = self._description
         message = blocking.recv_message(description, limit, flags, self._timeout, self._now)
+        let_go(message.passed)
         data = message.data
         view[: len(data)] = data
         count = message.length if flags & socket.MSG_TRUNC else len(data)
@@ -294,7 +299,12 @@ class Simulated(socket.socket):
             raise ValueError("invalid ancillary data buffer length")
         description = self._description
         message = blocking.recv_message(description, limit, flags, self._timeout, self._now)
-        items, cut = ancillary.items_of(description, message, room)
+        if message.passed is None:
+            items, cut = ancillary.items_of(description, message, room)
+        else:
+            items, numbers, cut = ancillary.passed_to(self._table, message, room)
+            if not flags & MSG_CMSG_CLOEXEC:
+                inheritable.update(numbers)
         return message.data, items, message.flags | cut, self._sender(message.address)
 
     def sendmsg(
@@ -309,18 +319,30 @@ class Simulated(socket.socket):
         items = ancillary.check(ancdata)
         description = self._description
         flags = integer(flags)
-        if items and description.family == socket.AF_UNIX:
-            ancillary.refuse(description, items)
         if address is None and not items:
             return self.send(data, flags)
         where = None
         if address is not None:
             where = from_python(description.family, address, "sendmsg", self._system)
+        if items and description.family == socket.AF_UNIX:
+            return self._send_descriptors(data, items, flags, where)
         if items or where is None:
             return blocking.send_message(
                 description, data, flags, where, items, self._timeout, self._now
             )
         return blocking.send_to(description, data, flags, where, self._timeout, self._now)
+
+    def _send_descriptors(
+        self, data: bytes, items: list[ancillary.Item], flags: int, where: Address | None
+    ) -> int:
+        description = self._description
+        held = ancillary.held_by(description, self._table, items)
+        try:
+            return blocking.send_descriptors(
+                description, data, flags, where, held, self._timeout, self._now
+            )
+        finally:
+            let_go(held)
 
     # ------------------------------------------------------------ connections
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, final
 
 from trunkline.base.addresses import ANY6, MAPPED_PREFIX
 from trunkline.sockets.constants import AF_INET6
+from trunkline.sockets.watcher import Watcher
 
 # address (4 octets for AF_INET, 16 for AF_INET6), port, flow label, scope; of AF_UNIX: name, 0, 0, 0
 Address = tuple[bytes, int, int, int]
@@ -18,9 +20,20 @@ class Message:
     """What one receive got: `address` of the sender, `flags` as recvmsg gives them.
 
     `to`, `nic`, `hop_limit` and `traffic_class` are for ancillary data; empty or -1 where nobody asked.
+    `passed` is what came along on AF_UNIX, and now the receiver's to open or to let go.
     """
 
-    __slots__ = ("address", "data", "flags", "hop_limit", "length", "nic", "to", "traffic_class")
+    __slots__ = (
+        "address",
+        "data",
+        "flags",
+        "hop_limit",
+        "length",
+        "nic",
+        "passed",
+        "to",
+        "traffic_class",
+    )
 
     def __init__(self, data: bytes, address: Address, flags: int = 0) -> None:
         self.data = data
@@ -31,6 +44,7 @@ class Message:
         self.nic = 0
         self.hop_limit = -1
         self.traffic_class = -1
+        self.passed: Sequence[Watcher] | None = None
 
 
 def to_network(address: bytes) -> bytes:

@@ -41,6 +41,7 @@ from trunkline.system.descriptors import (
     Waiter,
 )
 from trunkline.system.errors import EscapeRefused
+from trunkline.system.passing import let_go
 from trunkline.system.strands import Strand, Wait, current_strand
 
 READABLE: Final = EPOLLIN | EPOLLRDNORM | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR
@@ -181,40 +182,11 @@ def recv(
     """recv(2)."""
     if flags & _AT_ONCE:
         timeout = 0
-    elif flags & MSG_WAITALL and timeout != 0:
-        return recv_all(description, limit, flags, timeout, again)
+    elif flags & MSG_WAITALL and timeout != 0 and description.type == SOCK_STREAM:
+        message = _recv_all(description, limit, flags, timeout, again)
+        let_go(message.passed)
+        return message.data
     return until(lambda it: it.recv(limit, flags), description, READABLE, timeout, again)
-
-
-def recv_all(
-    description: Description,
-    limit: int,
-    flags: int,
-    timeout: float | None,
-    again: Again | None = None,
-) -> bytes:
-    """recv(2) with MSG_WAITALL: all of `limit`, unless the stream ends or fails."""
-    flags &= ~MSG_WAITALL
-    if description.type != SOCK_STREAM or flags & MSG_PEEK:
-        return recv(description, limit, flags, timeout, again)
-    pieces: list[bytes] = []
-    got = 0
-    description.references += 1
-    try:
-        while got < limit:
-            try:
-                piece = recv(description, limit - got, flags, timeout, again)
-            except OSError:
-                if not pieces:
-                    raise
-                break
-            if not piece:
-                break
-            pieces.append(piece)
-            got += len(piece)
-    finally:
-        description.release()
-    return b"".join(pieces)
 
 
 def recv_message(
@@ -228,8 +200,33 @@ def recv_message(
     if flags & _AT_ONCE:
         timeout = 0
     elif flags & MSG_WAITALL and timeout != 0 and description.type == SOCK_STREAM:
-        return Message(recv_all(description, limit, flags, timeout, again), (b"", 0, 0, 0))
+        return _recv_all(description, limit, flags, timeout, again)
     return until(lambda it: it.recv_message(limit, flags), description, READABLE, timeout, again)
+
+
+def _recv_all(
+    description: Description, limit: int, flags: int, timeout: float | None, again: Again | None
+) -> Message:
+    """With MSG_WAITALL: all of `limit`, unless the stream ends or fails, or a piece passes something."""
+    flags &= ~MSG_WAITALL
+    whole = recv_message(description, limit, flags, timeout, again)
+    pieces = [whole.data]
+    got = len(whole.data)
+    description.references += 1
+    try:
+        while pieces[-1] and got < limit and whole.passed is None and not flags & MSG_PEEK:
+            try:
+                piece = recv_message(description, limit - got, flags, timeout, again)
+            except OSError:
+                break
+            whole.passed = piece.passed
+            pieces.append(piece.data)
+            got += len(piece.data)
+    finally:
+        description.release()
+    whole.data = b"".join(pieces)
+    whole.length = got
+    return whole
 
 
 def send(
@@ -276,6 +273,28 @@ def send_message(
 
     def attempt(it: Description, rest: bytes) -> int:
         return it.send_message(rest, flags, address, items)
+
+    return _send(description, attempt, data, flags, timeout, again)
+
+
+def send_descriptors(
+    description: Description,
+    data: bytes,
+    flags: int,
+    address: Address | None,
+    held: list[Description],
+    timeout: float | None,
+    again: Again | None = None,
+) -> int:
+    """sendmsg(2) with descriptors, which go with the first octets."""
+    rests = held
+
+    def attempt(it: Description, rest: bytes) -> int:
+        nonlocal rests
+        count = it.send_descriptors(rest, flags, address, rests)
+        if count != WOULD_BLOCK:
+            rests = []
+        return count
 
     return _send(description, attempt, data, flags, timeout, again)
 

@@ -9,6 +9,7 @@ Left out: flags of single descriptors (close-on-exec) and record locks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Final, final
 
@@ -192,6 +193,12 @@ class Description(Watcher):
         items: list[tuple[int, int, bytes]],
     ) -> int:
         """As `send` or `send_to`, with control items of sendmsg: level, type, octets. Raises EINVAL."""
+        raise failure("ENOTSOCK")
+
+    def send_descriptors(
+        self, data: bytes, flags: int, address: Address | None, held: Sequence[Description]
+    ) -> int:
+        """As `send` or `send_to`, with descriptions that the message then holds too (SCM_RIGHTS)."""
         raise failure("ENOTSOCK")
 
     def shutdown(self, how: int) -> None:

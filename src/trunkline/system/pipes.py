@@ -3,12 +3,13 @@
 Buffers have Linux's limits; ends behave as pipe(7), unix(7) and eventfd(2) say: end of file when the last
 writer has gone, EPIPE when the last reader has, HUP and ERR in poll's masks as the kernel has them.
 
-Left out: names of AF_UNIX sockets (bind, connect), passed descriptors and credentials, FIFOs.
+Left out: names of AF_UNIX sockets (bind, connect), credentials, FIFOs.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, final
 
 from trunkline.fabric.loop import Loop
@@ -42,6 +43,7 @@ from trunkline.system.descriptors import (
     DescriptorTable,
     Message,
 )
+from trunkline.system.passing import again, let_go
 
 READABLE: Final = EPOLLIN | EPOLLRDNORM
 WRITABLE: Final = EPOLLOUT | EPOLLWRNORM
@@ -201,6 +203,8 @@ class SocketPairEnd(Description):
         self._chunks: deque[bytes] = deque()
         self._first = 0
         self._size = 0
+        self._taken = 0  # chunks that are gone: the number of the first one there is
+        self._held: dict[int, list[Description]] = {}  # by chunk: what came along with it
 
     def readiness(self) -> int:
         # unix_poll and unix_dgram_poll, net/unix/af_unix.c
@@ -223,7 +227,10 @@ class SocketPairEnd(Description):
 
     def recv(self, limit: int, flags: int) -> bytes | None:
         message = self.recv_message(limit, flags)
-        return None if message is None else message.data
+        if message is None:
+            return None
+        let_go(message.passed)
+        return message.data
 
     def recv_message(self, limit: int, flags: int) -> Message | None:
         if flags & MSG_OOB:
@@ -235,13 +242,15 @@ class SocketPairEnd(Description):
                 return Message(b"", NO_NAME)
             return None
         if self.type == SOCK_STREAM:
-            return Message(self._recv_stream(limit, flags), NO_NAME)
+            return self._recv_stream(limit, flags)
         whole = self._chunks[0]
+        message = Message(whole[:limit], NO_NAME)
+        message.passed = self._along(self._taken, flags)
         if not flags & MSG_PEEK:
             self._chunks.popleft()
+            self._taken += 1
             self._size -= len(whole) + CHUNK_OVERHEAD
             self._read_some()
-        message = Message(whole[:limit], NO_NAME)
         message.length = len(whole)
         if len(whole) > limit:
             message.flags |= MSG_TRUNC
@@ -260,8 +269,7 @@ class SocketPairEnd(Description):
                 raise failure("EPIPE")
             refused, self.refused = self.refused, True
             if not refused:  # unix_dgram_disconnected: what the peer had said is lost with it
-                self._chunks.clear()
-                self._size = 0
+                self._discard()
             raise failure("ENOTCONN" if refused else "ECONNREFUSED")
         if peer.read_shut:
             raise failure("EPIPE")
@@ -278,6 +286,16 @@ class SocketPairEnd(Description):
 
     def send_to(self, data: bytes, flags: int, address: Address) -> int:
         raise failure("EISCONN" if self.type == SOCK_STREAM else "ENOENT")
+
+    def send_descriptors(
+        self, data: bytes, flags: int, address: Address | None, held: Sequence[Description]
+    ) -> int:
+        peer = self.peer
+        number = 0 if peer is None else peer._taken + len(peer._chunks)
+        count = self.send(data, flags) if address is None else self.send_to(data, flags, address)
+        if held and peer is not None and (count > 0 or (count == 0 and self.type != SOCK_STREAM)):
+            peer._held[number] = again(held)
+        return count
 
     def shutdown(self, how: int) -> None:
         if how not in (SHUT_RD, SHUT_WR, SHUT_RDWR):
@@ -369,7 +387,22 @@ class SocketPairEnd(Description):
                 if self._chunks:
                     peer.error = "ECONNRESET"
             peer.notify(READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+        self._discard()
+
+    def _discard(self) -> None:
+        """What has come is lost."""
+        self._taken += len(self._chunks)
         self._chunks.clear()
+        self._size = 0
+        lost, self._held = self._held, {}
+        for held in lost.values():
+            let_go(held)
+
+    def _along(self, number: int, flags: int) -> list[Description] | None:
+        """What came along with a chunk, for its receiver."""
+        if number not in self._held:
+            return None
+        return again(self._held[number]) if flags & MSG_PEEK else self._held.pop(number)
 
     def _take_error(self) -> OSError:
         error, self.error = self.error, ""
@@ -389,16 +422,28 @@ class SocketPairEnd(Description):
         if self.peer is not None and self.peer._writable():
             self.peer.notify(WRITABLE)
 
-    def _recv_stream(self, limit: int, flags: int) -> bytes:
+    def _recv_stream(self, limit: int, flags: int) -> Message:
+        passed: list[Description] | None = None
+        if self._held:  # as unix_stream_read_generic: never past a chunk with which something came
+            number = min(self._held)
+            before = [self._chunks[at] for at in range(number - self._taken)]
+            start = sum(map(len, before)) - self._first if before else 0
+            if limit > start or not before:
+                passed = self._along(number, flags)
+                limit = min(limit, start + len(self._chunks[len(before)]))
         if flags & MSG_PEEK:
-            return _take(self._chunks.copy(), self._first, limit)[0]
-        count = len(self._chunks)
-        data, self._first = _take(self._chunks, self._first, limit)
-        # as Linux: a piece is taken off the account when the whole of it has been read
-        if len(self._chunks) < count:
-            self._size = sum(len(chunk) + CHUNK_OVERHEAD for chunk in self._chunks)
-            self._read_some()
-        return data
+            message = Message(_take(self._chunks.copy(), self._first, limit)[0], NO_NAME)
+        else:
+            count = len(self._chunks)
+            data, self._first = _take(self._chunks, self._first, limit)
+            message = Message(data, NO_NAME)
+            # as Linux: a piece is taken off the account when the whole of it has been read
+            if len(self._chunks) < count:
+                self._taken += count - len(self._chunks)
+                self._size = sum(len(chunk) + CHUNK_OVERHEAD for chunk in self._chunks)
+                self._read_some()
+        message.passed = passed
+        return message
 
     def _send_stream(self, peer: SocketPairEnd, data: bytes) -> int:
         sent = 0

@@ -4,7 +4,7 @@ A name is a path, for which a real socket file is made, so that programs can loo
 abstract (it begins with a zero octet). Which socket a path means is told by the file, not by its name.
 Connected streams are the ends of a socket pair. Read unix(7).
 
-Left out: passing descriptors and credentials; the wait for room in somebody's full queue.
+Left out: credentials in messages; the wait for room in somebody's full queue.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import stat
 import struct
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from trunkline.fabric.loop import Loop
@@ -33,6 +34,7 @@ from trunkline.sockets.constants import (
 from trunkline.sockets.errors import failure
 from trunkline.sockets.message import NO_NAME, Address, Message
 from trunkline.system.descriptors import Description, Waiter
+from trunkline.system.passing import again, let_go
 from trunkline.system.pipes import SocketPairEnd
 
 QUEUE_LIMIT: Final = 512  # datagrams that wait at one socket
@@ -130,7 +132,7 @@ class UnixSocket(Description):
         self.callers: deque[UnixSocket] = deque()
         self.peer: UnixSocket | None = None  # of a connected datagram socket
         self.closed = False
-        self._queue: deque[tuple[bytes, bytes]] = deque()
+        self._queue: deque[tuple[bytes, bytes, list[Description]]] = deque()
 
     # ------------------------------------------------------------ readiness
 
@@ -230,7 +232,10 @@ class UnixSocket(Description):
     def recv(self, limit: int, flags: int) -> bytes | None:
         """Raises EINVAL on a stream that is not connected."""
         message = self.recv_message(limit, flags)
-        return None if message is None else message.data
+        if message is None:
+            return None
+        let_go(message.passed)
+        return message.data
 
     def recv_message(self, limit: int, flags: int) -> Message | None:
         """With the sender's name, where it is a datagram."""
@@ -240,8 +245,9 @@ class UnixSocket(Description):
             raise failure("EINVAL")
         if not self._queue:
             return None
-        data, name = self._queue[0] if flags & MSG_PEEK else self._queue.popleft()
+        data, name, held = self._queue[0] if flags & MSG_PEEK else self._queue.popleft()
         message = Message(data[:limit], (name, 0, 0, 0) if name else NO_NAME)
+        message.passed = again(held) if flags & MSG_PEEK else held
         message.length = len(data)
         if len(data) > limit:
             message.flags |= MSG_TRUNC
@@ -251,20 +257,34 @@ class UnixSocket(Description):
         """Raises ENOTCONN, ECONNREFUSED."""
         if self.end is not None:
             return self.end.send(data, flags)
-        if self.peer is None:
-            raise failure("ENOTCONN")
-        return self._deliver(self.peer, data)
+        return self._deliver(self._receiver(None), data, ())
 
     def send_to(self, data: bytes, flags: int, address: Address) -> int:
         """A datagram to a name. Raises EISCONN or EOPNOTSUPP for streams, as `find`, EPROTOTYPE."""
+        return self._deliver(self._receiver(address), data, ())
+
+    def send_descriptors(
+        self, data: bytes, flags: int, address: Address | None, held: Sequence[Description]
+    ) -> int:
+        """As `send` or `send_to`."""
+        if self.end is not None and address is None:
+            return self.end.send_descriptors(data, flags, None, held)
+        return self._deliver(self._receiver(address), data, held)
+
+    def _receiver(self, address: Address | None) -> UnixSocket:
+        """Whom a datagram goes to: who has the name, or the peer."""
+        if address is None:
+            if self.peer is None:
+                raise failure("ENOTCONN")
+            return self.peer
         if self.type != SOCK_DGRAM:
             raise failure("EISCONN" if self.end is not None else "EOPNOTSUPP")
         other = self.names.find(address[0])
         if other.type != SOCK_DGRAM:
             raise failure("EPROTOTYPE")
-        return self._deliver(other, data)
+        return other
 
-    def _deliver(self, other: UnixSocket, data: bytes) -> int:
+    def _deliver(self, other: UnixSocket, data: bytes, held: Sequence[Description]) -> int:
         if other.closed:
             self.peer = None
             raise failure("ECONNREFUSED")
@@ -272,7 +292,7 @@ class UnixSocket(Description):
             raise failure("EPERM")
         if len(other._queue) >= QUEUE_LIMIT:
             raise failure("EAGAIN")
-        other._queue.append((data, self.name))
+        other._queue.append((data, self.name, again(held)))
         other.notify(_READABLE)
         return len(data)
 
@@ -317,4 +337,6 @@ class UnixSocket(Description):
         for caller in self.callers:
             caller.close()
         self.callers.clear()
-        self._queue.clear()
+        lost, self._queue = self._queue, deque()
+        for _data, _name, held in lost:
+            let_go(held)
