@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -383,17 +385,29 @@ def test_the_ladder_and_a_packet() -> None:
     assert absent.returncode == 2
 
 
+@contextlib.contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.once
 def test_interrupting_a_program_that_spins(tmp_path: Path) -> None:
     name = lab(tmp_path, alice="print('spinning', flush=True)\nwhile True:\n    pass\n")
-    with subprocess.Popen(
-        [sys.executable, "-m", "trunkline", "run", name],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-    ) as process:
+    with heeding_interrupts():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trunkline", "run", name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    with process:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)

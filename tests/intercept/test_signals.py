@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import os
 import signal
@@ -180,3 +181,62 @@ def test_a_wait_that_was_broken_off_takes_no_wake_up_from_others(machines: Machi
         program.send_signal(signal.SIGINT)
 
     assert pair(machines, target, killer).result == [1005]
+
+
+def test_a_thread_interrupts_the_main_one(machines: Machines) -> None:
+    """_thread.interrupt_main: whatever handler is set; without one it does nothing."""
+    log: list[Any] = []
+
+    def interrupt() -> None:
+        time.sleep(1)
+        _thread.interrupt_main(signal.SIGTERM)  # nobody handles it
+        time.sleep(1)
+        _thread.interrupt_main(signal.SIGUSR1)
+        time.sleep(1)
+        _thread.interrupt_main()
+
+    def target() -> float:
+        signal.signal(signal.SIGUSR1, lambda number, frame: log.append(number))
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            time.sleep(10)
+        return time.monotonic()
+
+    assert machines.run(target) == 1003
+    assert log == [signal.SIGUSR1]
+
+
+def test_a_program_interrupts_itself(machines: Machines) -> None:
+    """Whichever way it sends SIGINT, it is there at once, and asyncio.run cancels its main task."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_later(1, signal.raise_signal, signal.SIGINT)
+        await asyncio.sleep(10)
+
+    def target() -> float:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(main())
+        return time.monotonic()
+
+    assert machines.run(target) == 1001
+
+
+def test_a_signal_is_not_lost_on_who_is_woken_at_the_same_moment(machines: Machines) -> None:
+    def target() -> str:
+        def other() -> None:
+            event.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+        event = threading.Event()
+        try:
+            threading.Thread(target=other).start()
+            event.wait()
+        except KeyboardInterrupt:
+            return "interrupted"
+        return "lost"
+
+    assert machines.run(target) == "interrupted"

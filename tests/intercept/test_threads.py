@@ -193,6 +193,31 @@ def test_an_exception_in_a_thread_is_told_on_standard_error(
     assert machines.run(program) == "unhurt"
 
 
+def test_a_thread_that_is_killed_says_nothing(
+    machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hooked: list[Any] = []
+
+    def program() -> None:
+        threading.Thread(target=time.sleep, args=(10,)).start()
+        time.sleep(5)
+
+    def killer(victim: Any) -> None:
+        time.sleep(1)
+        victim.kill()
+
+    usual, threading.excepthook = threading.excepthook, hooked.append
+    try:
+        victim = machines.world.start(machines.alice, program)
+        machines.world.start(machines.bob, killer, (victim,))
+        machines.world.run()
+    finally:
+        threading.excepthook = usual
+    assert victim.done and machines.world.loop.now == 10**9
+    assert hooked == []
+    assert capsys.readouterr().err == ""
+
+
 def test_bare_threads(machines: Machines) -> None:
     def program() -> Any:
         log: list[Any] = []

@@ -142,6 +142,15 @@ def raise_signal(real: Real, number: Any) -> Any:
     return real(number) if program is None else _send(program, _check(number))
 
 
+def interrupt_main(real: Real, number: Any = signal.SIGINT) -> Any:
+    """_thread.interrupt_main: nothing, where no handler is set."""
+    program = _program()
+    if program is None:
+        return real(number)
+    value = _check(number)
+    return _send(program, value) if callable(get_handler(real, value)) else None
+
+
 def pthread_kill(real: Real, thread: Any, number: Any) -> Any:
     """signal.pthread_kill: whatever thread it is, the main one handles it."""
     program = _program()

@@ -7,6 +7,7 @@ has joinable threads with handles.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 
 from trunkline.base.timers import NEVER
 from trunkline.system import locks, real
+from trunkline.system.errors import StrandExit
 from trunkline.system.strands import HOST, STRANDS, Strand, Wait, current_strand
 
 Real = Callable[..., Any]
@@ -200,6 +202,17 @@ def start_joinable_thread(
     strand.scheduler.switch.prepare(new)
     handle.begin(new)
     return handle
+
+
+def make_invoke_excepthook(real_make: Real) -> Any:
+    """threading._make_invoke_excepthook: that a thread is unwound by us is no news to anybody."""
+    invoke = real_make()
+
+    def invoke_excepthook(thread: Any) -> None:
+        if sys.exc_info()[0] is not StrandExit:
+            invoke(thread)
+
+    return invoke_excepthook
 
 
 # ------------------------------------------------------------ who is there

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import gc
 import os
+import signal
 import sys
 import time
 from types import FrameType
@@ -23,6 +24,8 @@ RLockType = _thread.RLock
 monotonic = time.monotonic
 sleep = time.sleep
 urandom = os.urandom
+set_signal = signal.signal
+getsignal = signal.getsignal
 getpid = os.getpid
 chdir = os.chdir
 getcwd = os.getcwd

@@ -137,6 +137,8 @@ class Scheduler:
         self.strands.pop(strand.number, None)
         strand.over = True
         strand.timer.deadline = NEVER
+        if strand.queued:
+            self._unqueue(strand)
         self.switch.leave(strand)
         self.current = None
         self.show(self.base)
@@ -159,14 +161,20 @@ class Scheduler:
                 self.loop.timers.arm(strand.timer, max(deadline, self.loop.now))
             strand.wait = wait
             self._give_way(strand)
-            strand.wait = None
             strand.timer.deadline = NEVER
+            strand.wait = None  # from here on a signal may raise
+            if strand.queued:  # one came between its turn and now
+                self._unqueue(strand)
             if self.trouble is not None and strand is self.main and strand.program is not None:
                 strand.doomed = True  # its program runs on the thread that is to raise the trouble
             if strand.doomed:
                 self._refuse(strand)
-            if wait.woken or not strand.interrupts:
+            if not strand.interrupts:
                 return wait.woken
+
+    def _unqueue(self, strand: Strand) -> None:
+        self.runnable.remove(strand)
+        strand.queued = False
 
     def _interrupt(self, wait: Wait) -> bool:
         """A signal: its handler runs in the main strand, which then waits on (PEP 475)."""

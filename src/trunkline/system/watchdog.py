@@ -14,10 +14,14 @@ from typing import Final
 from trunkline.system import real, report
 from trunkline.system.errors import Spinning, StrandExit
 from trunkline.system.scheduler import Scheduler
+from trunkline.system.strands import Strand
 
 WATCHDOG_LIMIT: Final = 30.0  # real seconds; TRUNKLINE_WATCHDOG says otherwise, 0 is never
 LOOKS: Final = 10  # in the time of the limit
 GRACE: Final = 2  # looks from asking a strand to end to going on without it
+PATIENCE: Final = (
+    0.5  # real seconds that an interrupted run waits for the strand that has the baton
+)
 _DEBUGGERS: Final = frozenset({"bdb", "pdb", "pydevd", "_pydevd_bundle", "code", "IPython"})
 
 
@@ -86,7 +90,14 @@ class Watchdog:
         main = scheduler.main
         if main is not None and main.wait is not None:
             main.wait.wake()
-        if strand is main:
+        self.break_off()
+
+    def break_off(self) -> None:
+        """Unwind the strand that has the baton, although it waits for nothing."""
+        strand = self.scheduler.current
+        if strand is None:
+            return
+        if strand is self.scheduler.main:
             error: type[BaseException] = Spinning
         else:
             strand.doomed = True
@@ -94,6 +105,19 @@ class Watchdog:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(strand.ident), ctypes.py_object(error)
         )
+
+    def hurry(self) -> None:
+        """The run is to end: a strand that does not give way in a moment is unwound, or left behind."""
+        real.start_new_thread(self._hurry, (self.scheduler.main,))
+
+    def _hurry(self, main: Strand | None) -> None:
+        scheduler = self.scheduler
+        for deed in (self.break_off, self._rescue):
+            seen = scheduler.rounds
+            real.sleep(PATIENCE)
+            if scheduler.main is not main or scheduler.rounds != seen:
+                return
+            deed()
 
     def _rescue(self) -> None:
         """It did not end, being stuck in C: leave it behind and let `run` return."""

@@ -21,6 +21,7 @@ from trunkline.fabric.loop import FOREVER, Loop
 from trunkline.system import real, report
 from trunkline.system.descriptors import DescriptorTable
 from trunkline.system.errors import Deadlock, WorldError
+from trunkline.system.interrupts import interrupts
 from trunkline.system.program import Program, Target
 from trunkline.system.scheduler import Scheduler
 from trunkline.system.stage import Surroundings
@@ -144,7 +145,7 @@ class World:
         self._to_the_limit = until != NEVER and not self._unfinished
         main = scheduler.adopt(None, None, "run")
         try:
-            with self._running(main, until, raising):
+            with self._running(main, until, raising), interrupts(self, None):
                 scheduler.park(Wait(main))
         finally:
             self._to_the_limit = False
@@ -163,7 +164,7 @@ class World:
         main = scheduler.adopt(system, program, program.title)
         program.strand = main
         try:
-            with self._running(main, until, True):
+            with self._running(main, until, True), interrupts(self, program):
                 program.run_here()
         finally:
             scheduler.leave(main)
