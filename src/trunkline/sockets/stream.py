@@ -235,12 +235,18 @@ class StreamSocket(Socket):
         if connection.state in (SYN_SENT, SYN_RECEIVED):
             return False
         if connection.state == CLOSED and self.phase == CONNECTING:
-            error = self._pending("ECONNABORTED")
-            self._disconnect(now)
-            self.error = 0
-            raise error
+            raise self._connect_failure(now)
         self.phase = CONNECTED
         return True
+
+    def _connect_failure(self, now: int) -> OSError:
+        """Why connecting failed; the socket is as new. Never a name in the frame that raises it: that cycle
+        would keep the caller's frames, and the sockets in them, until the next garbage collection.
+        """
+        error = self._pending("ECONNABORTED")
+        self._disconnect(now)
+        self.error = 0
+        return error
 
     def listen(self, backlog: int, now: int) -> None:
         listener = self.listener
