@@ -142,6 +142,19 @@ def test_only_the_nics_asked_for(tmp_path: Path, node: str, nic: str, names: lis
     assert [frame.nic.name for frame in capture.frames] == names
 
 
+def test_a_folder_stays_where_it_was_when_the_directory_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    writer = open_capture("captures/")
+    stage = Stage(writer)
+    stage.segment(True, SYN, 5)
+    (tmp_path / "program").mkdir()
+    monkeypatch.chdir("program")
+    writer.close()
+    assert read((tmp_path / "captures/bob.eth0.pcapng").read_bytes()).frames
+
+
 def test_a_folder_has_a_file_for_each_nic(tmp_path: Path) -> None:
     writer = open_capture(f"{tmp_path}/captures/")
     stage = Stage(writer)

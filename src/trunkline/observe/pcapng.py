@@ -99,7 +99,7 @@ class Output:
     """A file that is written in chunks. One of many keeps no descriptor open between them."""
 
     def __init__(self, path: str, one_of_many: bool = False) -> None:
-        self._path = path
+        self._path = os.path.abspath(path)  # a program's directory may be the current one later
         self._chunks: list[bytes] = [section_header()]
         self._size = 0
         self._closed = False
