@@ -370,21 +370,6 @@ def test_captures_at_one_place(tmp_path: Path) -> None:
     assert (tmp_path / "one.pcapng").read_bytes() == (tmp_path / "all" / names[2]).read_bytes()
 
 
-@pytest.mark.once
-def test_the_ladder_and_a_packet() -> None:
-    telephone = str(Path(__file__).parents[2] / "examples" / "telephone" / "lab.toml")
-    done = trunk("run", telephone, "--ladder", "--packet", "9")
-    assert done.returncode == 0, done.stderr
-    assert "client socket " in done.stdout
-    assert "hang up: client, too" in done.stdout
-    for layer in ("transport", "network", "data link"):
-        assert layer in done.stdout.lower()
-    absent = trunk("run", telephone, "--packet", "1000")
-    line = absent.stderr.splitlines()[-1]
-    assert line.startswith("trunkline: --packet 1000: this run's packets have the numbers 1 to 1")
-    assert absent.returncode == 2
-
-
 @contextlib.contextmanager
 def heeding_interrupts() -> Iterator[None]:
     """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""

@@ -17,6 +17,12 @@ from trunkline.wire.trace import RECEIVED, SENT
 
 GOLDEN = Path(__file__).with_name("golden")
 
+
+def number_of(recorder: Recorder, identity: int) -> int:
+    """The number of a packet in a capture, where it was seen first."""
+    return next(one.number for one in recorder.sightings if one.packet.identity == identity)
+
+
 DRAWINGS: dict[str, tuple[Callable[[], Recorder], int]] = {
     "journey_data": (lambda: scenes.lossy_call(4), 5),
     "journey_lost_6": (lambda: scenes.lossy_call(6), 1),
@@ -31,7 +37,8 @@ DRAWINGS: dict[str, tuple[Callable[[], Recorder], int]] = {
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_drawings(name: str) -> None:
     scene, identity = DRAWINGS[name]
-    drawn = journey(scene(), identity)
+    recorder = scene()
+    drawn = journey(recorder, number_of(recorder, identity))
     assert drawn + "\n" == (GOLDEN / f"{name}.txt").read_text()
     assert max(len(line) for line in drawn.split("\n")) <= WIDTH
 

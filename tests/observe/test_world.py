@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,60 @@ def test_the_drawings_of_a_lossy_call(tmp_path: Path, family: socket.AddressFami
         assert words in drawn
     assert f"alice said 5 octets, bob {len(ANSWER):,}" in drawn
     lines = drawn.split("\n")
-    for identity in {one.packet.identity for one in recorder.sightings}:
-        lines.extend(journey(recorder, identity).split("\n"))
+    for number in range(1, recorder.count + 1):
+        lines.extend(journey(recorder, number).split("\n"))
     assert max(len(line) for line in lines) <= WIDTH
+
+
+def test_what_programs_and_cables_do_is_told(tmp_path: Path) -> None:
+    """connect, accept, shutdown and close; a cable that is cut, mended and made worse."""
+
+    def serve() -> None:
+        with socket.create_server(("", 8080)) as welcoming:
+            time.sleep(2)
+            connection, _address = welcoming.accept()
+            with connection:
+                assert connection.recv(100) == b"hello"
+                connection.shutdown(socket.SHUT_WR)
+
+    def dial() -> None:
+        with socket.create_connection(("10.0.1.2", 8080)) as client:
+            client.sendall(b"hello")
+            assert client.recv(100) == b""
+
+    with trunkline.Internet() as net:
+        alice, bob = net.host("alice"), net.host("bob")
+        cable = net.link(alice, bob, delay="10ms", name="sea")
+        recorder = Recorder()
+        net.watch(recorder)
+        bob.start(serve)
+        alice.start(dial)
+        net.at("1s", cable.down)
+        net.at("1.5s", cable.up)
+        net.at("1.6s", lambda: cable.set(loss="0.5%", rate="10Mbit", delay="20ms", queue=50))
+        net.at("1.7s", lambda: cable.set(loss="0", to=bob))
+        net.run()
+    said = [(call.node, call.verb, call.now // 10**9) for call in recorder.calls]
+    assert said == [
+        ("alice", "connect", 0),
+        ("bob", "accept", 2),
+        ("bob", "shutdown", 2),
+        ("bob", "close", 2),
+        ("alice", "close", 2),
+    ]
+    local, remote = recorder.calls[0].local, recorder.calls[0].remote
+    assert (recorder.calls[1].local, recorder.calls[1].remote) == (remote, local)
+    assert remote == (bytes((10, 0, 1, 2)), 8080)
+    assert [(fault.cable, fault.what, fault.now // 10**8) for fault in recorder.faults] == [
+        ("sea", "cut", 10),
+        ("sea", "mended", 15),
+        ("sea", "now has loss 0.5%, rate 10Mbit, delay 20ms, queue 50", 16),
+        ("sea", "now has loss 0% to bob", 17),
+    ]
+    drawn = ladder(recorder)
+    for words in (
+        "the line stands; bob has not",
+        "● 2.000000  pick up: accept() returns",
+        "sea is cut",
+    ):
+        assert words in drawn

@@ -103,6 +103,14 @@ def clock_text(now: int) -> str:
     return f"{now // SECOND}.{now % SECOND // MICROSECOND:06d}"
 
 
+def rate_text(rate: int) -> str:
+    """A rate for people: `10Mbit`, `64kbit`."""
+    for unit, scale in (("Gbit", 10**9), ("Mbit", 10**6), ("kbit", 10**3)):
+        if rate >= scale:
+            return f"{rate / scale:.3f}".rstrip("0").rstrip(".") + unit
+    return f"{rate}bit"
+
+
 def duration_text(span: int) -> str:
     """A duration for people: `20ms`, `1.5s`, `3h`; the largest unit that keeps it exact to 3 digits."""
     for unit, scale in (("s", SECOND), ("ms", MILLISECOND), ("us", MICROSECOND)):

@@ -63,14 +63,36 @@ _SEEING: Final = (
         help="Write every packet to a pcapng file; DIR/ for a file for each NIC.",
     ),
     click.option("--pcap-at", metavar="NODE[:NIC]", help="Capture at this machine or NIC only."),
-    click.option("--ladder", is_flag=True, help="Draw the first conversation as a ladder diagram."),
+    click.option(
+        "--ladder",
+        is_flag=False,
+        flag_value="first",
+        metavar="[WHICH]",
+        help="Draw a conversation as a ladder diagram: the first call, or number 3, alice:bob,"
+        " alice:bob:8080, :53; `list` lists them.",
+    ),
     click.option(
         "--packet",
         type=click.IntRange(1),
         metavar="N",
-        help="Show the journey of packet N through the layers.",
+        help="Show the journey of packet N through the layers; ladders and Wireshark number them.",
     ),
 )
+
+
+class SeeingCommand(click.Command):
+    """A command with `--ladder`, whose word may be missing: the next one is its only if it could be."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click, with the missing word put in."""
+        from trunkline.cli.seeing import FIRST, is_ladder
+
+        for at, word in enumerate(args):
+            if word == "--":
+                break
+            if word == "--ladder" and not (at + 1 < len(args) and is_ladder(args[at + 1])):
+                args[at] = f"--ladder={FIRST}"
+        return super().parse_args(ctx, args)
 
 
 def _seeing(function: Any) -> Any:
@@ -80,7 +102,7 @@ def _seeing(function: Any) -> Any:
     return function
 
 
-@app.command()
+@app.command(cls=SeeingCommand)
 @click.option(
     "--seed", type=click.IntRange(0), metavar="N", help="Another run: other packets get lost."
 )
@@ -93,7 +115,7 @@ def demo(**options: Any) -> int:
     return demonstrate(options)
 
 
-@app.command()
+@app.command(cls=SeeingCommand)
 @click.argument("lab", metavar="LAB.toml")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="In place of the lab's seed.")
 @click.option("--until", metavar="TIME", help="End at this time of the world, such as 30s.")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import platform
 from typing import Final
 
-import click
-
 import trunkline
 from trunkline import doctor
+from trunkline.cli import words
 
 _SIGNS: Final = {
     doctor.WORKS: ("✓", "green"),
@@ -19,14 +18,14 @@ _SIGNS: Final = {
 
 def checkup() -> int:
     """Print every finding with its remedy; status 1 if something does not work."""
-    click.echo(f"trunkline {trunkline.__version__} on {platform.system()} {platform.machine()}")
+    words.show(f"trunkline {trunkline.__version__} on {platform.system()} {platform.machine()}")
     findings = []
     for finding in doctor.examine():
         findings.append(finding)
         sign, colour = _SIGNS[finding.state]
-        click.echo(f"{click.style(sign, fg=colour)} {finding.what + ':':26} {finding.detail}")
+        words.show(f"{words.style(sign, fg=colour)} {finding.what + ':':26} {finding.detail}")
         if finding.remedy:
-            click.echo(click.style(f"{'':29}→ {finding.remedy}", bold=True))
+            words.show(words.style(f"{'':29}→ {finding.remedy}", bold=True))
     broken = [finding for finding in findings if finding.state == doctor.BROKEN]
-    click.echo("Something does not work." if broken else "All that is needed works.")
+    words.show("Something does not work." if broken else "All that is needed works.")
     return 1 if broken else 0

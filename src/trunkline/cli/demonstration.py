@@ -11,6 +11,7 @@ import click
 
 from trunkline.cli import words
 from trunkline.cli.runner import run_description
+from trunkline.cli.seeing import FIRST
 from trunkline.services.registry import missing_line
 from trunkline.topology.lab import read_lab
 
@@ -26,12 +27,12 @@ def demonstrate(options: dict[str, Any]) -> int:
         raise click.ClickException(wrong)
     description = read_lab(str(LAB))
     words.tell(_picture())
-    options = dict(options, ladder=True)
+    options = dict(options, ladder=options.get("ladder") or FIRST)
     options["pcap"] = options.get("pcap") or _writable(CAPTURE)
     status = run_description(description, description.until, options)
     words.tell(
         f"the lab and its programs: {LAB.parent}\n"
-        "next: trunkline demo --seed 8 (other packets get lost), --packet 40 (one packet through its"
+        "next: trunkline demo --seed 8 (other packets get lost), --packet 43 (packet No. 43 through its"
         " layers),\n      trunkline run LAB.toml (your own), wireshark on the capture"
     )
     return status

@@ -1,19 +1,23 @@
-"""What a run shows of itself: captures, the ladder of the first conversation, one packet's journey."""
+"""What a run shows of itself: captures, the ladder of a conversation, one packet's journey."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import textwrap
+from typing import Any, Final
 
 import click
 
 from trunkline.cli import words
-from trunkline.observe.ladder import ladder
+from trunkline.observe.choosing import EXPECTED, conversation_table, is_choice
+from trunkline.observe.conversations import conversations
+from trunkline.observe.ladder import WIDTH, ladder
 from trunkline.observe.layers import journey
-from trunkline.observe.recorder import Recorder
+from trunkline.observe.recorder import Follower, Recorder
 from trunkline.topology.internet import Internet
-from trunkline.wire.packet import Packet
-from trunkline.wire.trace import TraceSink
+
+FIRST: Final = "first"  # what --ladder chooses without a word
+LIST: Final = "list"
 
 
 class Views:
@@ -22,13 +26,17 @@ class Views:
     def __init__(self, options: dict[str, Any]) -> None:
         self.pcap: str | None = options.get("pcap")
         self.pcap_at: str | None = options.get("pcap_at")
-        self.ladder: bool = options.get("ladder") or False
+        self.ladder: str = options.get("ladder") or ""
         self.packet: int | None = options.get("packet")
         if self.pcap_at and not self.pcap:
             raise click.UsageError("--pcap-at says where to capture; --pcap FILE is missing")
-        self.conversation: Recorder | None = None
-        self.journey: Recorder | None = None
-        self.numbers = _Numbers()
+        if self.ladder and not is_ladder(self.ladder):
+            raise click.BadParameter(
+                f"found {self.ladder!r}, expected {EXPECTED}, or {LIST}", param_hint="--ladder"
+            )
+        self.conversations: Recorder | None = None
+        self.journey: Follower | None = None
+        self.wrong = ""
 
     def open(self, net: Internet) -> None:
         """Begin to watch. Raises ClickException where nothing can be written."""
@@ -39,30 +47,63 @@ class Views:
                 raise click.ClickException(
                     f"{self.pcap}: cannot be written: {error.strerror}"
                 ) from None
+        node, _, nic = (self.pcap_at or "").partition(":")
+        if self._many_files():
+            node = nic = ""
         if self.ladder:
-            self.conversation = Recorder()
-            net.watch(self.conversation)
+            self.conversations = Recorder(node=node, nic=nic)
+            net.watch(self.conversations)
         if self.packet is not None:
-            self.journey = Recorder(self.packet)
+            self.journey = Follower(self.packet, node, nic)
             net.watch(self.journey)
-            net.watch(self.numbers)
 
     def show(self) -> None:
         """After the run: what was asked for, on standard output."""
-        if self.conversation is not None:
-            click.echo("\n" + ladder(self.conversation))
-        if self.journey is not None and self.packet is not None and self.journey.sightings:
-            click.echo("\n" + journey(self.journey, self.packet))
+        if self.conversations is not None:
+            try:
+                words.show("\n" + self._drawn(self.conversations))
+            except ValueError as error:
+                self.wrong = f"--ladder: {error}; --ladder {LIST} shows them"
+        if self.journey is not None and self.journey.sightings:
+            words.show("\n" + journey(self.journey))
+
+    def _drawn(self, recorder: Recorder) -> str:
+        if self.ladder != LIST:
+            text = ladder(recorder, "" if self.ladder == FIRST else self.ladder)
+        elif found := conversations(recorder):
+            text = conversation_table(found)
+        else:
+            return "Nobody talked with anybody."
+        return f"{text}\n\n{self._numbering()}"
+
+    def _numbering(self) -> str:
+        """What the numbers of packets mean."""
+        text = "No. is the packet's number for --packet, and in Wireshark for "
+        several = "; a packet has a number at each on its way, and the first is shown"
+        if self.pcap is None:
+            text += f"a capture of every NIC (--pcap FILE){several}"
+        elif self._many_files():
+            text += f"one capture of every NIC (--pcap FILE){several}; each file of a folder numbers its own"
+        elif self.pcap_at:
+            text += f"{os.path.basename(self.pcap)}, taken at {self.pcap_at}"
+        else:
+            text += f"{os.path.basename(self.pcap)}, which holds every NIC{several}"
+        return textwrap.fill(f"{text}.", WIDTH)
+
+    def _many_files(self) -> bool:
+        return self.pcap is not None and (
+            self.pcap.endswith(("/", os.sep)) or os.path.isdir(self.pcap)
+        )
 
     def mistake(self) -> str:
         """After the run: what was asked for and is not there, "" if all is."""
-        if self.journey is None or self.journey.sightings:
-            return ""
-        if not self.numbers.last:
-            return f"--packet {self.packet}: this run has no packets"
-        return (
-            f"--packet {self.packet}: this run's packets have the numbers 1 to {self.numbers.last}"
-        )
+        if self.wrong or self.journey is None or self.journey.sightings:
+            return self.wrong
+        count = self.journey.count
+        where = f"the capture at {self.pcap_at}" if self.pcap_at else "this run"
+        if not count:
+            return f"--packet {self.packet}: {where} has no packets"
+        return f"--packet {self.packet}: {where} has the packets 1 to {count}"
 
     def tell(self) -> None:
         """Where the captures lie."""
@@ -70,12 +111,6 @@ class Views:
             words.tell(f"capture: {os.path.abspath(self.pcap)}")
 
 
-class _Numbers(TraceSink):
-    """How far the packets of a run have been numbered."""
-
-    def __init__(self) -> None:
-        self.last = 0
-
-    def frame(self, interface: int, direction: int, packet: Packet, now: int) -> None:
-        """A packet leaves or arrives."""
-        self.last = max(self.last, packet.identity)
+def is_ladder(text: str) -> bool:
+    """Whether a word behind --ladder is its own; else it is the lab's, or another option."""
+    return text in {FIRST, LIST} or is_choice(text)

@@ -1,20 +1,53 @@
-"""What the command line itself says, on standard error: programs' own output is standard output's."""
+"""What the command line itself says: drawings on standard output, all else on standard error.
+
+A terminal that has no box characters gets plain ones. Colour is click's affair: none into a pipe, and none
+where NO_COLOR is set.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Final, TextIO
 
 import click
+
+_PLAIN: Final = str.maketrans(
+    {
+        "─": "-", "│": "|", "┬": "+", "┊": ":", "═": "=", "╪": "+", "●": "o", "┐": "+", "┘": "+",
+        "┌": "+", "└": "+", "…": "~", "×": "x", "µ": "u", "✓": "+", "✗": "x", "–": "-", "→": ">",
+    }
+)  # fmt: skip
 
 
 def complain(text: str) -> None:
     """A mistake or a verdict: `trunkline: …`, a line for each line; a file and place stand for themselves."""
     sys.stdout.flush()
     for number, line in enumerate(text.splitlines() or [""]):
-        prefix = click.style("trunkline: ", fg="red", bold=True) if number == 0 else ""
-        click.echo(prefix + line, err=True)
+        prefix = style("trunkline: ", fg="red", bold=True) if number == 0 else ""
+        click.echo(prefix + plain(line, sys.stderr), err=True)
 
 
 def tell(text: str) -> None:
     """Something worth knowing."""
-    click.echo(text, err=True)
+    click.echo(plain(text, sys.stderr), err=True)
+
+
+def show(text: str) -> None:
+    """What was asked for."""
+    click.echo(plain(text, sys.stdout))
+
+
+def style(text: str, fg: str = "", bold: bool = False) -> str:
+    """With colour, unless the person wants none."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=fg or None, bold=bold)
+
+
+def plain(text: str, stream: TextIO) -> str:
+    """The text as a stream can write it: with ASCII's signs where it has no others."""
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    return text

@@ -1,6 +1,7 @@
 """Who talked with whom: what a recorder saw, sorted into exchanges between two hosts.
 
-A packet's identity ties its sightings together, from the NIC it left by first to the one where it ended.
+A packet's identity ties its sightings together, from the NIC it left by first to the one where it ended;
+its number is that of the first of them in a capture.
 TCP connections and UDP exchanges are told apart by addresses and ports, pings by addresses and identifier;
 an ICMP error belongs to the exchange whose packet it quotes.
 """
@@ -9,9 +10,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from trunkline.observe.recorder import Drop, Recorder, Sighting
+from trunkline.observe.recorder import Call, Drop, Fault, Recorder, Sighting
 from trunkline.wire import icmpv4, icmpv6
-from trunkline.wire.header import ICMP, ICMPV6, TCP, UDP
+from trunkline.wire.header import TCP, UDP
 from trunkline.wire.icmp import Icmp, echo_identifier, parse_quote
 from trunkline.wire.packet import Packet
 from trunkline.wire.tcp import ACK, SYN, Tcp
@@ -43,11 +44,22 @@ class Key(NamedTuple):
 class Message:
     """One packet of an exchange: when it was sent, when it arrived, or how it ended."""
 
-    __slots__ = ("arrivals", "damaged", "end", "identity", "packet", "reporter", "sent", "src")
+    __slots__ = (
+        "arrivals",
+        "damaged",
+        "end",
+        "identity",
+        "number",
+        "packet",
+        "reporter",
+        "sent",
+        "src",
+    )
 
     def __init__(self, packet: Packet, src: tuple[bytes, int], sent: int) -> None:
         self.packet = packet  # as it was sent
         self.identity = packet.identity
+        self.number = 0  # in the capture, where it was seen first; 0 if it is not in there
         self.src = src
         self.sent = sent
         self.arrivals: list[int] = []  # at its destination; more than one if it was duplicated
@@ -72,10 +84,29 @@ class Conversation:
         self.right_node = ""
         self.messages: list[Message] = []
         self.first_seq: dict[bool, int] = {}  # by whether it is the left end's: its SYN's number
+        self.nics: set[int] = set()  # that its packets were seen at
+        self.calls: list[Call] = []  # of the programs at its ends, in order
+        self.faults: list[Fault] = []  # of the cables on its way, while it lasted
 
     def from_left(self, message: Message) -> bool:
         """Whether the end that began the exchange sent it."""
         return message.src == self.left
+
+    @property
+    def begun(self) -> int:
+        """When its first packet was sent."""
+        return self.messages[0].sent
+
+    @property
+    def ended(self) -> int:
+        """When its last packet was sent or arrived."""
+        return max(max([message.sent, *message.arrivals]) for message in self.messages)
+
+    def called(self, left: bool, *verbs: str) -> int:
+        """When the program at an end first called one of these, or NEVER."""
+        end = self.left if left else self.right
+        times = [call.now for call in self.calls if call.local == end and call.verb in verbs]
+        return times[0] if times else NEVER
 
     def answered(self) -> bool:
         """Whether a TCP call was taken: both ends said SYN. Of other exchanges: whether both ends spoke."""
@@ -87,19 +118,6 @@ class Conversation:
 def conversations(recorder: Recorder) -> list[Conversation]:
     """Every exchange, in the order in which they began."""
     return _Sorter(recorder).sort()
-
-
-def main_conversation(found: list[Conversation]) -> Conversation | None:
-    """The one to show when nobody chose: the first call that was answered, else the first there is."""
-    for protocol in (TCP, UDP):
-        for conversation in found:
-            if conversation.key.protocol == protocol and conversation.answered():
-                return conversation
-    for protocol in (TCP, UDP, ICMP, ICMPV6):
-        for conversation in found:
-            if conversation.key.protocol == protocol:
-                return conversation
-    return None
 
 
 class _Sorter:
@@ -119,6 +137,7 @@ class _Sorter:
                 self._received.setdefault(sighting.packet.identity, []).append(sighting)
             elif sighting.direction == SENT and sighting.packet.identity not in self._messages:
                 self._begin(sighting)
+            self._note(sighting)
         for drop in self._recorder.drops:
             known = self._messages.get(drop.packet.identity) if drop.packet is not None else None
             if known is not None:
@@ -127,6 +146,12 @@ class _Sorter:
             self._find_right(conversation)
         for conversation, message in self._messages.values():
             self._arrive(conversation, message)
+        self._add_calls()
+        for conversation in self._found:
+            first, last = conversation.begun, conversation.ended
+            for fault in self._recorder.faults:
+                if first <= fault.now <= last and not conversation.nics.isdisjoint(fault.nics):
+                    conversation.faults.append(fault)
         return self._found
 
     def _begin(self, sighting: Sighting) -> None:
@@ -165,6 +190,26 @@ class _Sorter:
             message.arrivals.append(sighting.now)  # sent and received in one
         conversation.messages.append(message)
         self._messages[packet.identity] = (conversation, message)
+
+    def _note(self, sighting: Sighting) -> None:
+        """A packet that is known was seen again."""
+        known = self._messages.get(sighting.packet.identity)
+        if known is not None:
+            conversation, message = known
+            conversation.nics.add(sighting.interface.number)
+            message.number = message.number or sighting.number
+
+    def _add_calls(self) -> None:
+        """Each call to the exchange that was going on between its two ends, the latest begun."""
+        same: dict[Key, list[Conversation]] = {}
+        for conversation in self._found:
+            same.setdefault(conversation.key, []).append(conversation)
+        for call in self._recorder.calls:
+            ends = sorted([call.local, call.remote])
+            for conversation in reversed(same.get(Key(TCP, ends[0], ends[1]), [])):
+                if conversation.begun <= call.now:
+                    conversation.calls.append(call)
+                    break
 
     def _fragment_ends(self, packet: Packet) -> Ends | None:
         """Those of the datagram that was cut: its first fragment has the ports."""

@@ -9,109 +9,96 @@ call. What the rungs say is `phrases`; which packets belong together is `convers
 from __future__ import annotations
 
 import textwrap
-from typing import Final
+from typing import Final, NamedTuple
 
 from trunkline.base.addresses import address_text
 from trunkline.base.units import clock_text
-from trunkline.observe.conversations import (
-    Conversation,
-    conversations,
-    main_conversation,
-)
-from trunkline.observe.phrases import Phrases, Rung
+from trunkline.observe.choosing import choose, conversation_table
+from trunkline.observe.conversations import NEVER, Conversation, conversations
+from trunkline.observe.folding import Mark, folded
+from trunkline.observe.phrases import PICK_UP, Phrases, Rung
 from trunkline.observe.recorder import Recorder
 from trunkline.wire.header import TCP, UDP
-from trunkline.wire.text import endpoint_text, protocol_text
+from trunkline.wire.tcp import FIN, RST, Tcp
+from trunkline.wire.text import endpoint_text
 
 WIDTH: Final = 100
-ARROW: Final = 43  # columns between the lines
-RUNGS_LIMIT: Final = 160
-RUN_KEPT: Final = 4  # of a long run of ordinary rungs, the first ones kept
-RUN_LEFT_OUT: Final = 4  # at least so many are left out at a time
+ARROW: Final = 40  # columns between the lines
+NAME_SHOWN: Final = 19  # characters of a name above a line, or in the words
+OTHERS_SHOWN: Final = 12  # conversations that are listed below the drawn one
+_FAULTS: Final = {"cut": "is cut", "mended": "is mended"}
 
 
-def ladder(recorder: Recorder, number: int = 0) -> str:
-    """The diagram of one exchange: the `number`-th of the world, or (0) the first answered TCP call."""
+class Paper(NamedTuple):
+    """Columns for a time, for a packet's number, and for the words."""
+
+    clock: int
+    number: int
+    words: int
+
+
+def ladder(recorder: Recorder, choice: str = "") -> str:
+    """The diagram of one exchange: the first answered TCP call, or what `choosing.choose` takes.
+
+    Raises ValueError with one line where there is no such exchange.
+    """
     found = conversations(recorder)
-    chosen = main_conversation(found)
-    if number:
-        chosen = found[number - 1] if number <= len(found) else None
-    if chosen is None:
-        if number:
-            return f"There is no exchange {number}: {len(found)} were seen."
+    if not found and not choice:
         return "Nobody talked with anybody."
+    chosen = choose(found, choice)
     text = draw(chosen)
-    earlier = [one for one in found[: found.index(chosen)] if one.key.protocol in (TCP, UDP)]
-    if earlier and not number:
-        text += "\n\nBefore it: " + "; ".join([_title(one) for one in earlier[:3]])
-        text += f"; and {len(earlier) - 3} more" if len(earlier) > 3 else ""
+    if len(found) > 1:
+        number = found.index(chosen) + 1
+        text += f"\n\nThis is conversation {number} of {len(found):,}; --ladder N draws number N:\n"
+        text += conversation_table(found, OTHERS_SHOWN)
     if recorder.missed:
         text += f"\n\n{recorder.missed:,} events came after the recorder was full."
     return "\n".join([_cut(line) for line in text.split("\n")])
 
 
-def list_conversations(recorder: Recorder) -> list[str]:
-    """A line for each exchange, numbered as `ladder` takes them."""
-    found = conversations(recorder)
-    return [f"{number:3} {_title(one)}" for number, one in enumerate(found, 1)]
-
-
 def draw(conversation: Conversation) -> str:
     """Head, sockets, rungs and a line of sums."""
     rungs = Phrases(conversation).rungs()
-    clock = max([len(_time(rung.message.sent)) for rung in rungs] + [8])
-    clock = max([clock, *[len(_time(rung.message.arrived)) for rung in rungs]])
-    lines = [*_head(conversation), "", *_posts(conversation, clock)]
-    for item in shortened(rungs):
-        if isinstance(item, Rung):
-            lines.extend(_draw_rung(conversation, item, clock))
+    marks = _marks(conversation, rungs)
+    times = [time for rung in rungs for time in (rung.message.sent, rung.message.arrived)]
+    clock = max([len(_time(time)) for time in [*times, *[mark.now for mark in marks]]] + [8])
+    number = max([len(str(rung.message.number)) for rung in rungs] + [3])
+    paper = Paper(clock, number, WIDTH - 2 * clock - ARROW - number - 7)
+    lines = [*_head(conversation), "", *_posts(conversation, paper)]
+    for row in folded(conversation, rungs, marks):
+        if isinstance(row, Rung):
+            lines.extend(_draw_rung(conversation, row, paper))
+        elif isinstance(row, Mark):
+            lines.extend(_draw_mark(row, paper))
         else:
-            lines.append(f"{'':{clock}} ┊{item:^{ARROW}}┊")
+            lines.append(f"{'':{number + 1 + clock}} ┊{row.text:^{ARROW}}┊")
     return "\n".join([*lines, "", *_sums(conversation, rungs)])
 
 
-def shortened(rungs: list[Rung]) -> list[Rung | str]:
-    """The rungs, with long runs of ordinary ones replaced by a text that says how many."""
-    found: list[Rung | str] = []
-    run: list[Rung] = []
-    for rung in rungs:
-        if rung.ordinary:
-            run.append(rung)
-            continue
-        found.extend(_shorten_run(run))
-        run = []
-        found.append(rung)
-    found.extend(_shorten_run(run))
-    if len(found) > RUNGS_LIMIT:
-        kept = RUNGS_LIMIT // 2
-        left_out = found[kept:-kept]
-        count = sum(int(item.split()[0]) if isinstance(item, str) else 1 for item in left_out)
-        lost = sum(1 for item in left_out if isinstance(item, Rung) and item.lost)
-        found[kept:-kept] = [f"{count} rungs left out, {lost} of them lost"]
-    return found
-
-
-def _shorten_run(run: list[Rung]) -> list[Rung | str]:
-    left_out = len(run) - 2 * RUN_KEPT
-    if left_out < RUN_LEFT_OUT:
-        return [*run]
-    octets = sum(len(rung.message.packet.payload) for rung in run[RUN_KEPT:-RUN_KEPT])
-    said = f", {octets:,} octets" if octets else ""
-    return [*run[:RUN_KEPT], f"{left_out} like these{said}", *run[-RUN_KEPT:]]
-
-
-def _title(conversation: Conversation) -> str:
-    """`alice 10.0.0.1:49152 calls bob 10.0.1.1:80 (TCP)`."""
-    verb = "calls" if conversation.key.protocol == TCP else "writes to"
-    if conversation.key.protocol not in (TCP, UDP):
-        verb = "pings"
-    left, right = _name(conversation, True), _name(conversation, False)
-    title = f"{left} {_end(conversation, True)} {verb} {right} {_end(conversation, False)}"
-    title += f" ({protocol_text(conversation.key.protocol)})"
-    if conversation.answered():
-        return title
-    refused = any(message.src == conversation.right for message in conversation.messages)
-    return title + (", refused" if refused else ", no answer")
+def _marks(conversation: Conversation, rungs: list[Rung]) -> list[Mark]:
+    """What befell the cables, and what the programs did at another time than a packet tells."""
+    marks = [
+        Mark(fault.now, None, f"{fault.cable} {_FAULTS.get(fault.what, fault.what)}", "")
+        for fault in conversation.faults
+    ]
+    if conversation.key.protocol != TCP or not conversation.calls:
+        return marks
+    accepted = conversation.called(False, "accept")
+    opened = next((rung for rung in rungs if rung.words.startswith(PICK_UP)), None)
+    if accepted != NEVER and (opened is None or opened.message.arrived != accepted):
+        marks.append(Mark(accepted, False, "", "pick up: accept() returns"))
+    for left in (True, False):
+        closed = conversation.called(left, "close", "shutdown")
+        ends = [
+            rung.message.sent
+            for rung in rungs
+            if conversation.from_left(rung.message) is left
+            and isinstance(rung.message.packet.upper, Tcp)
+            and rung.message.packet.upper.flags & (FIN | RST)
+        ]
+        if closed != NEVER and conversation.answered() and (not ends or ends[0] > closed):
+            marks.append(Mark(closed, left, "", "hang up when all is said: close()"))
+    return marks
 
 
 def _head(conversation: Conversation) -> list[str]:
@@ -140,38 +127,58 @@ def _head(conversation: Conversation) -> list[str]:
     return lines
 
 
-def _posts(conversation: Conversation, clock: int) -> list[str]:
+def _posts(conversation: Conversation, paper: Paper) -> list[str]:
     """The names above the lines, and how to read the columns."""
     left, right = _name(conversation, True), _name(conversation, False)
     life = "the call" if conversation.key.protocol == TCP else ""
+    left, right = _clipped(left), _clipped(right)
     names = f"{left}{right:>{ARROW + 2 - len(left)}}"
+    clock, number = paper.clock, paper.number
     return [
-        f"{'time':>{clock}} {names} {'time':{clock}}  {life}".rstrip(),
-        f"{'':{clock}} ┬{'':{ARROW}}┬",
+        f"{'No.':>{number}} {'time':>{clock}} {names} {'time':{clock}}  {life}".rstrip(),
+        f"{'':{number + 1 + clock}} ┬{'':{ARROW}}┬",
     ]
 
 
-def _draw_rung(conversation: Conversation, rung: Rung, clock: int) -> list[str]:
-    """One packet: the arrow, with its words on as many lines as they need."""
+def _draw_rung(conversation: Conversation, rung: Rung, paper: Paper) -> list[str]:
+    """One packet: its number, the arrow, with its words on as many lines as they need."""
     message = rung.message
     rightwards = conversation.from_left(message)
     sent, arrived = _time(message.sent), _time(message.arrived)
     if rung.lost and not message.arrivals:
         arrived = ""
     near, far = (sent, arrived) if rightwards else (arrived, sent)
-    arrow = _arrow(rung, rightwards)
-    room = WIDTH - 2 * clock - ARROW - 6
-    words = textwrap.wrap(rung.words, room) or [""]
-    lines = [f"{near:>{clock}} │{arrow}│ {far:{clock}}  {words[0]}".rstrip()]
+    number = str(message.number or "")
+    return _lines(number, near, f"│{_arrow(rung, rightwards)}│", far, rung.words, paper)
+
+
+def _draw_mark(mark: Mark, paper: Paper) -> list[str]:
+    """What is no packet: across for a cable, a dot on the line of a host."""
+    time = _time(mark.now)
+    if mark.left is None:
+        title = f" {mark.title[: ARROW - 6]} "
+        return _lines("", time, f"╪{title:═^{ARROW}}╪", time, mark.words, paper)
+    near, far = (time, "") if mark.left else ("", time)
+    dots = ("●", "│") if mark.left else ("│", "●")
+    return _lines("", near, f"{dots[0]}{'':{ARROW}}{dots[1]}", far, mark.words, paper)
+
+
+def _lines(number: str, near: str, middle: str, far: str, text: str, paper: Paper) -> list[str]:
+    """A row, and those below it that its words need."""
+    clock = paper.clock
+    words = textwrap.wrap(text, paper.words) or [""]
+    lines = [
+        f"{number:>{paper.number}} {near:>{clock}} {middle} {far:{clock}}  {words[0]}".rstrip()
+    ]
     for more in words[1:]:
-        lines.append(f"{'':{clock}} │{'':{ARROW}}│ {'':{clock}}  {more}")
+        lines.append(f"{'':{paper.number + 1 + clock}} │{'':{ARROW}}│ {'':{clock}}  {more}")
     return lines
 
 
 def _arrow(rung: Rung, rightwards: bool) -> str:
     """`── SYN seq=0 ──────>` as wide as the space between the lines; a lost one ends in an x."""
     label = rung.label
-    room = ARROW - 7
+    room = ARROW - 5
     if len(label) > room:
         label = label[: room - 1] + "…"
     lost = rung.lost
@@ -215,6 +222,10 @@ def _end(conversation: Conversation, left: bool) -> str:
     if conversation.key.protocol in (TCP, UDP):
         return endpoint_text(address, port)
     return address_text(address)
+
+
+def _clipped(name: str) -> str:
+    return name if len(name) <= NAME_SHOWN else name[: NAME_SHOWN - 1] + "…"
 
 
 def _time(now: int) -> str:

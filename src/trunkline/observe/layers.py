@@ -14,7 +14,7 @@ from trunkline.base.addresses import address_text, mac_text
 from trunkline.base.units import clock_text, duration_text
 from trunkline.observe.dissect import Field, Part, dissect, hexed
 from trunkline.observe.phrases import place_text, reason_text
-from trunkline.observe.recorder import Drop, Recorder, Sighting
+from trunkline.observe.recorder import Drop, Follower, Recorder, Sighting
 from trunkline.wire import damage
 from trunkline.wire.arp import Arp
 from trunkline.wire.frame import encode
@@ -27,6 +27,7 @@ from trunkline.wire.udp import Udp
 
 WIDTH: Final = 100
 VISITS_LIMIT: Final = 64  # devices shown; a flood in a large network passes more
+NUMBERS_SHOWN: Final = 16
 DATA_SHOWN: Final = 64  # octets of the data that are shown
 CHANGES_SHOWN: Final = 8  # octets of a damaged packet that are listed
 _OSI: Final = (
@@ -73,17 +74,23 @@ class Visit:
         return self.received if self.received is not None else self.sent[0]
 
 
-def journey(recorder: Recorder, identity: int) -> str:
-    """The journey of the packet with this identity, from what a recorder saw."""
+def journey(recorder: Recorder, number: int = 0) -> str:
+    """The journey of the packet with this number in the capture, from what a recorder saw.
+
+    A `Follower` knows which packet it follows. The number may be any that the packet has on its way.
+    """
+    if isinstance(recorder, Follower):
+        number = recorder.number
+    identity = next((one.packet.identity for one in recorder.sightings if one.number == number), 0)
+    if not identity:
+        return f"There was no packet {number}."
     sightings = [one for one in recorder.sightings if one.packet.identity == identity]
-    if not sightings:
-        return f"There was no packet {identity}."
     drops = [d for d in recorder.drops if d.packet is not None and d.packet.identity == identity]
     visits = _visits(sightings, drops)
     lost = [drop for drop in drops if all(visit.drop is not drop for visit in visits)]
     first = visits[0].first
-    lines = [f"Packet {identity}: {describe(first.packet)}"]
-    lines.extend(_overview(visits, lost))
+    lines = [f"Packet {number}: {describe(first.packet)}"]
+    lines.extend([*_overview(visits, lost), *_numbers(sightings)])
     before: Packet | None = None
     for visit in visits[:VISITS_LIMIT]:
         lines.extend(["", *_show(visit, before)])
@@ -130,6 +137,15 @@ def _overview(visits: list[Visit], lost: list[Drop]) -> list[str]:
         return [f"{stations} > x   ({reason_text(lost[-1].reason)} {place_text(lost[-1].place)})"]
     span = visits[-1].first.now - visits[0].first.now
     return [f"{stations}   ({duration_text(span)})"]
+
+
+def _numbers(sightings: list[Sighting]) -> list[str]:
+    """The numbers that the packet has in the capture, where there are several."""
+    texts = [f"{one.number} at {one.interface.name}" for one in sightings if one.number]
+    if len(texts) < 2:
+        return []
+    more = f" and {len(texts) - NUMBERS_SHOWN} more" if len(texts) > NUMBERS_SHOWN else ""
+    return [f"in the capture: No. {', '.join(texts[:NUMBERS_SHOWN])}{more}"]
 
 
 def _lost(drop: Drop) -> list[str]:

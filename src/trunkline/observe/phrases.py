@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from typing import Final
 
+from trunkline.base.units import MILLISECOND, SECOND
 from trunkline.observe.conversations import Conversation, Message
 from trunkline.wire import icmpv4, icmpv6
 from trunkline.wire.icmp import ABSENT, Icmp, echo_sequence
@@ -17,7 +18,9 @@ from trunkline.wire.tcp import ACK, FIN, RST, SYN, Tcp
 from trunkline.wire.text import flags_text, icmp_text
 from trunkline.wire.udp import Udp
 
+SILENCE: Final = 200 * MILLISECOND  # after as long, what is said again is a timer's doing
 DUPLICATES_SHOWN: Final = 3  # acknowledgements in a row that say the same
+PICK_UP: Final = "pick up: accept() returns"
 PREVIEW: Final = 28  # characters of what is said
 _PRINTABLE: Final = frozenset(range(32, 127))
 _HALF: Final = 1 << 31
@@ -26,7 +29,17 @@ _HALF: Final = 1 << 31
 class Rung:
     """A packet of a ladder: what stands on its arrow and beside it."""
 
-    __slots__ = ("again", "fresh", "label", "lost", "message", "ordinary", "words")
+    __slots__ = (
+        "again",
+        "fresh",
+        "label",
+        "lost",
+        "message",
+        "ordinary",
+        "overtakes",
+        "retry",
+        "words",
+    )
 
     def __init__(self, message: Message) -> None:
         self.message = message
@@ -34,6 +47,8 @@ class Rung:
         self.words = ""
         self.lost = message.end is not None and not message.arrivals
         self.again = False  # said before
+        self.retry = False  # said again after a silence
+        self.overtakes = False  # it arrives before some that were sent earlier
         self.fresh = 0  # octets that had not been said before
         self.ordinary = False  # one of many like it: may be left out
 
@@ -41,7 +56,7 @@ class Rung:
 class Side:
     """What one end has said and heard so far, in numbers relative to its first."""
 
-    __slots__ = ("closed", "first", "heard", "name", "said", "windows")
+    __slots__ = ("closed", "first", "heard", "name", "said", "spoke", "windows")
 
     def __init__(self, name: str, first: int) -> None:
         self.name = name
@@ -50,6 +65,7 @@ class Side:
         self.heard = 0  # the highest acknowledgement it sent
         self.windows = ABSENT  # the last window it offered, unscaled
         self.closed = 0  # behind its FIN, 0 while it may still talk
+        self.spoke = 0  # when it last sent something
 
 
 class Phrases:
@@ -140,6 +156,7 @@ class Phrases:
             earlier = times[self._conversation.from_left(message)]
             passed = len(earlier) - bisect_right(earlier, message.arrived)
             if passed:
+                rung.overtakes = True
                 rung.words = f"OVERTAKES {passed}: {rung.words}".removesuffix(": ")
                 rung.ordinary = False
             insort(earlier, message.arrived)
@@ -155,6 +172,9 @@ class Phrases:
         rung.label = _label(tcp, seq, ack, size)
         behind = seq + size + (1 if tcp.flags & SYN else 0) + (1 if tcp.flags & FIN else 0)
         rung.again = behind > seq and seq < mine.said and behind <= mine.said
+        silence = rung.message.sent - mine.spoke
+        rung.retry = rung.again and silence >= SILENCE
+        mine.spoke = rung.message.sent
         rung.fresh = max(0, min(size, behind - (1 if tcp.flags & FIN else 0) - max(seq, mine.said)))
         if tcp.flags & RST:
             rung.words = self._reset(mine)
@@ -167,6 +187,10 @@ class Phrases:
             rung.words = self._talk(rung, tcp, mine, seq, size)
         else:
             rung.words = self._hear(rung, tcp, mine, other, seq, ack)
+        if rung.retry:
+            head, colon, said = rung.words.partition(": ")
+            head = "try again" if head == "said again" else head
+            rung.words = f"{head} after {silence / SECOND:.2f} s{colon}{said}"
         if ack > mine.heard:
             self._repeats = 0
         mine.said = max(mine.said, behind)
@@ -213,7 +237,7 @@ class Phrases:
     def _hear(self, rung: Rung, tcp: Tcp, mine: Side, other: Side, seq: int, ack: int) -> str:
         """An acknowledgement and nothing else."""
         if self._pick_up(tcp):
-            return "pick up: accept() returns, the line stands"
+            return self._line_stands(rung, mine, other)
         if tcp.window == 0 and mine.windows != 0:
             return "wait: no room for more"
         if seq + 1 == mine.said and not mine.closed:
@@ -238,6 +262,15 @@ class Phrases:
         if mine.windows != tcp.window:
             return "more room"
         return f"still waits for {ack:,}" if not self._finished else "heard"
+
+    def _line_stands(self, rung: Rung, mine: Side, other: Side) -> str:
+        """The acknowledgement that ends the opening: whether accept() returns with it is known or likely."""
+        conversation = self._conversation
+        if mine is not self._left:
+            return "the line stands"
+        if conversation.calls and conversation.called(False, "accept") != rung.message.arrived:
+            return f"the line stands; {other.name} has not picked up yet"
+        return f"{PICK_UP}, the line stands"
 
     def _pick_up(self, tcp: Tcp) -> bool:
         """Whether this is the acknowledgement that makes the line stand."""

@@ -224,6 +224,7 @@ class StreamSocket(Socket):
         self.error = 0
         self.connection = connection
         self.phase = CONNECTING
+        self._tell("connect", connection, now)
 
     def finish_connect(self, now: int) -> bool:
         connection = self.connection
@@ -286,7 +287,16 @@ class StreamSocket(Socket):
         socket.phase = CONNECTED
         socket.inherit(self)
         connection.endpoint = socket
+        self._tell("accept", connection, now)
         return socket
+
+    def _tell(self, verb: str, connection: Connection, now: int) -> None:
+        """Tell whoever watches what the program did."""
+        node = self.transport.node
+        if node.trace is not None:
+            local = (connection.local, connection.local_port)
+            remote = (connection.remote, connection.remote_port)
+            node.trace.call(node.name, verb, local, remote, now)
 
     # ---- talking
 
@@ -408,6 +418,7 @@ class StreamSocket(Socket):
         if how != SHUT_WR:
             connection.shutdown_receive(now)
         if how != SHUT_RD:
+            self._tell("shutdown", connection, now)
             connection.shutdown_send(now)
         self.on_events()
 
@@ -418,6 +429,7 @@ class StreamSocket(Socket):
         connection = self.connection
         if connection is not None:
             self.connection = None
+            self._tell("close", connection, now)
             connection.close(now)
         self._release()
 

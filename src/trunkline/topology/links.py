@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trunkline.base.dice import CERTAIN
+from trunkline.base.units import duration_text, rate_text
 from trunkline.fabric.cable import Cable, Direction, Impairments
 from trunkline.topology.description import IMPAIRMENTS, End
 from trunkline.topology.mistakes import TopologyError, suggestion
@@ -38,10 +40,12 @@ class Link:
 
     def down(self) -> None:
         """Cut it: what is on it is lost, and so is all that is sent until it is up again."""
+        self._tell("cut")
         self.cable.down(self.net.loop.now)
 
     def up(self) -> None:
         """Mend it."""
+        self._tell("mended")
         self.cable.up()
 
     def set(self, to: Machine | str | None = None, **impairments: str | int) -> None:
@@ -50,13 +54,23 @@ class Link:
         What is not named stays as it is. Raises TopologyError.
         """
         changes = read_impairments(self.name, impairments)
-        for direction in self._directions(to):
-            apply(direction.impairments, changes)
+        self._directions(to)  # whether it is an end
+        self.change(changes, to if isinstance(to, str) else "" if to is None else to.name)
 
     def change(self, changes: dict[str, int], to: str = "") -> None:
         """`set`, with values read already."""
-        for direction in self._directions(to or None):
+        directions = self._directions(to or None)
+        texts = [f"{name} {impairment_text(name, value)}" for name, value in changes.items()]
+        self._tell("now has " + ", ".join(texts) + (f" to {to}" if to else ""))
+        for direction in directions:
             apply(direction.impairments, changes)
+
+    def _tell(self, what: str) -> None:
+        """Tell whoever watches."""
+        loop = self.net.loop
+        if loop.trace is not None:
+            numbers = (self.nics[0].number, self.nics[1].number)
+            loop.trace.cable(self.name, numbers, what, loop.now)
 
     def settings(self, to: Machine | str) -> dict[str, int]:
         """What it does to packets on their way to one end: ns, bit/s, packets, parts of 2^32."""
@@ -101,6 +115,15 @@ def read_impairments(link: str, impairments: dict[str, str | int]) -> dict[str, 
         except ValueError as error:
             raise TopologyError(f"link {link}: {name}: {error}") from None
     return changes
+
+
+def impairment_text(name: str, value: int) -> str:
+    """A value as a lab has it: `20ms`, `10Mbit`, `1%`."""
+    if name in {"delay", "jitter"}:
+        return duration_text(value)
+    if name == "rate":
+        return rate_text(value)
+    return str(value) if name == "queue" else f"{value * 100 / CERTAIN:.4g}%"
 
 
 def apply(impairments: Impairments, changes: dict[str, int]) -> None:

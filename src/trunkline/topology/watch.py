@@ -34,10 +34,17 @@ class Watchers(TraceSink):
         for sink in self.sinks:
             sink.state(node, local, remote, state, now)
 
-    def call(self, node: str, program: str, verb: str, detail: str, now: int) -> None:
+    def call(
+        self, node: str, verb: str, local: tuple[bytes, int], remote: tuple[bytes, int], now: int
+    ) -> None:
         """A program made a call."""
         for sink in self.sinks:
-            sink.call(node, program, verb, detail, now)
+            sink.call(node, verb, local, remote, now)
+
+    def cable(self, name: str, nics: tuple[int, int], what: str, now: int) -> None:
+        """Something befell a cable."""
+        for sink in self.sinks:
+            sink.cable(name, nics, what, now)
 
 
 class Drops(TraceSink):

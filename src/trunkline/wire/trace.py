@@ -1,4 +1,4 @@
-"""The trace: what a run tells whoever watches, as a versioned schema of five calls.
+"""The trace: what a run tells whoever watches, as a versioned schema of six calls.
 
 Captures, ladders, reports and live views all read this. With nobody watching it costs one test for None.
 """
@@ -10,7 +10,7 @@ from typing import Final
 from trunkline.base.native import mypyc_attr
 from trunkline.wire.packet import Packet
 
-VERSION: Final = 1
+VERSION: Final = 2
 RECEIVED: Final = 1  # directions of a frame at a NIC, numbered as pcapng's epb_flags has them
 SENT: Final = 2
 
@@ -36,5 +36,13 @@ class TraceSink:
     ) -> None:
         """A TCP connection of a node entered a state, named as RFC 9293 §3.3.2 has it."""
 
-    def call(self, node: str, program: str, verb: str, detail: str, now: int) -> None:
-        """A program made a socket call: `connect`, `192.0.2.1 port 80`."""
+    def call(
+        self, node: str, verb: str, local: tuple[bytes, int], remote: tuple[bytes, int], now: int
+    ) -> None:
+        """A program of a node did something to a TCP connection: connect, accept, shutdown or close.
+
+        connect is told when the call begins; accept when it gives the program a connection.
+        """
+
+    def cable(self, name: str, nics: tuple[int, int], what: str, now: int) -> None:
+        """Something befell the cable between two NICs: `cut`, `mended`, `now has loss 5%`."""
