@@ -24,7 +24,7 @@ from trunkline.wire.frame import build_upper, decode, encode
 from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, IpHeader
 from trunkline.wire.icmp import Icmp
 from trunkline.wire.ipv4 import IPv4
-from trunkline.wire.ipv6 import FRAGMENT, IPv6, build_fragment_header
+from trunkline.wire.ipv6 import FRAGMENT, HOP_BY_HOP, IPv6, build_fragment_header
 from trunkline.wire.packet import Packet
 from trunkline.wire.udp import Udp
 
@@ -155,12 +155,43 @@ def test_a_piece_that_overlaps_gives_the_datagram_up(
         target.fragment(chunk, start, not last or start == 0)
     )  # at 0, else it is no fragment
     target.put(target.fragment(body[half:], half, False))
+    if version == 4 and start + len(chunk) <= half and (not last or start == 0):
+        # as Linux: what brings nothing new is a duplicate, and the octets that came first count
+        [packet] = target.host.delivered
+        assert packet.payload == data
+        assert target.count("fragments: duplicate") == 1
+        return
     assert target.host.delivered == []
     target.put(target.fragment(body[:half], 0, True))  # and it stays given up
     assert target.host.delivered == []
     target.pair.lan.run(2 * REASSEMBLY_TIMEOUT)
     assert target.answers() == []  # RFC 8200 §4.5: silently
     assert target.held() == (0, 0)
+
+
+@both
+@pytest.mark.parametrize(
+    ("first", "second", "whole"),
+    [
+        (((0, 8), (8, 16)), (0, 16), True),  # two pieces, and both at once
+        (((0, 8), (8, 16)), (4, 12), True),  # a part of each
+        (((0, 8), (12, 16)), (4, 16), False),  # a gap between them
+        (((4, 8), (8, 16)), (0, 16), False),  # it begins before
+        (((4, 8), (8, 16)), (0, 8), False),
+    ],
+)
+def test_pieces_cut_in_another_way_are_duplicates_if_they_bring_nothing_new(
+    version: int, first: tuple[tuple[int, int], ...], second: tuple[int, int], whole: bool
+) -> None:
+    target = Target(version)
+    data = bytes(range(200))
+    body = target.body(data)
+    for start, end in (*first, second):
+        target.put(target.fragment(body[start * 8 : end * 8], start * 8, True))
+    target.put(target.fragment(body[128:], 128, False))
+    whole = whole and version == 4  # RFC 8200 §4.5: in IPv6 an overlap is one unless exact
+    assert [packet.payload for packet in target.host.delivered] == [data] * whole
+    assert target.count("fragments: overlap") == (not whole)
 
 
 @both
@@ -346,3 +377,15 @@ def test_a_datagram_in_very_many_fragments_is_refused(version: int) -> None:
         target.put(target.fragment(bytes(8), 8 + part * 16, True))
     assert target.count("fragments: too many of one datagram") == 1
     assert target.held() == (1, 0)
+
+
+def test_hop_by_hop_options_within_the_fragments_are_an_unknown_header() -> None:
+    """RFC 8200 §4.1: they stand right after the fixed header or nowhere."""
+    target = Target(6)
+    body = bytes((UDP, 0, 1, 4, 0, 0, 0, 0)) + target.body(bytes(40))
+    target.put(target.fragment(body[:32], 0, True, protocol=HOP_BY_HOP))
+    target.put(target.fragment(body[32:], 32, False, protocol=HOP_BY_HOP))
+    assert target.host.delivered == []
+    assert target.answers() == [
+        (4, 1, 6)
+    ]  # the Next Header field, once the Fragment header is gone

@@ -477,6 +477,10 @@ def test_neighbour_discovery_that_must_be_refused() -> None:
     assert parse_ndp(Icmp(135, 0), target + bytes.fromhex("0100 020000000001")) is None
     assert parse_ndp(Icmp(135, 0), parse_address("ff02::1")) is None
     assert parse_ndp(Icmp(135, 0), target[:15]) is None
+    # RFC 2464 §6: a hardware address that would not be Ethernet's
+    for kind in ("01", "02"):
+        option = bytes.fromhex(kind + "02 020000000001 0000000000000000")
+        assert parse_ndp(Icmp(136, 0), target + option) is None
     unknown = parse_ndp(Icmp(135, 0), target + bytes.fromhex("fd01 000000000000 0101 020000000001"))
     assert unknown is not None
     assert unknown.options.source_mac == parse_mac("02:00:00:00:00:01")

@@ -1,15 +1,15 @@
 """Fragments of both families: cutting datagrams up, and putting them together again within limits.
 
 RFC 791 §3.2, RFC 815, RFC 1122 §3.3.2, RFC 8200 §4.5, RFC 5722 (overlaps), RFC 3168 §5.3 (ECN). An overlap
-gives the whole datagram up, in both families as Linux does; what comes for it later is refused until its
-time is over. When the store is full the oldest datagram goes.
+gives the whole datagram up, in both families as Linux does, unless it brings nothing new; what comes for it
+later is refused until its time is over. When the store is full the oldest datagram goes.
 
 Left out on purpose: keeping completed identifications, so a datagram duplicated whole arrives twice.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import Final, final
 
 from trunkline.base.results import Counters
@@ -150,11 +150,15 @@ class Reassembler:
                 # RFC 8200 §4.5, IP4-015: exact duplicates are ignored
                 self._counters.count("fragments: duplicate")
                 return False
-            if starts[place] < end:
-                self._refuse(datagram, "fragments: overlap")
-                return False
-        # RFC 5722 §4 MUST, IP6-015, IP4-016: any overlap gives the whole datagram up
-        if place > 0 and starts[place - 1] + len(pieces[place - 1]) > start:
+        if (place < len(starts) and starts[place] < end) or (
+            place > 0 and starts[place - 1] + len(pieces[place - 1]) > start
+        ):
+            # As Linux, for IPv4 alone: the same data cut in another way, perhaps by another router
+            if ip.version == 4 and (ip.more_fragments or end == datagram.end):
+                if _is_covered(datagram, start, end):
+                    self._counters.count("fragments: duplicate")
+                    return False
+            # RFC 5722 §4 MUST, IP6-015, IP4-016: any overlap gives the whole datagram up
             self._refuse(datagram, "fragments: overlap")
             return False
         if ip.more_fragments:
@@ -238,6 +242,19 @@ class Reassembler:
             self._drop(key, datagram)
             if datagram is newest:
                 return
+
+
+def _is_covered(datagram: _Datagram, start: int, end: int) -> bool:
+    """Whether the pieces held leave no gap from `start` to `end`."""
+    starts = datagram.starts
+    place = bisect_right(starts, start) - 1
+    if place < 0:
+        return False
+    reached = start
+    while place < len(starts) and starts[place] <= reached < end:
+        reached = starts[place] + len(datagram.pieces[place])
+        place += 1
+    return reached >= end
 
 
 def cut_ipv4(packet: Packet, ip: IPv4, body: bytes, mtu: int) -> list[Packet]:

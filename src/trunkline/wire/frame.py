@@ -27,7 +27,14 @@ from trunkline.wire.header import (
 )
 from trunkline.wire.icmp import Icmp, build_icmp, parse_icmp
 from trunkline.wire.ipv4 import IPv4, build_ipv4, parse_ipv4, total_length
-from trunkline.wire.ipv6 import IPv6, build_ipv6, parse_ipv6, payload_length, walk_extensions
+from trunkline.wire.ipv6 import (
+    HOP_BY_HOP,
+    IPv6,
+    build_ipv6,
+    parse_ipv6,
+    payload_length,
+    walk_extensions,
+)
 from trunkline.wire.packet import Packet
 from trunkline.wire.quick import build_quick, parse_quick
 from trunkline.wire.tcp import Tcp, build_tcp, parse_tcp
@@ -103,6 +110,8 @@ def decode_upper(ip: IpHeader, octets: bytes) -> tuple[Header | None, bytes, int
     packet = Packet(ip, None, b"")
     at = 0
     if isinstance(ip, IPv6):
+        if ip.protocol == HOP_BY_HOP:
+            return None, octets, 0  # RFC 8200 §4.1: only right after the fixed header; else unknown
         at = walk_extensions(ip, octets, 0, len(octets))
         if at < 0:
             return None, octets[-1 - at :], damage.IPV6_EXTENSION

@@ -165,6 +165,9 @@ def parse_ndp_options(octets: bytes, at: int) -> NdpOptions | None:
         if at + length > len(octets):
             return None
         kind = octets[at]
+        # RFC 4861 §4.6.1, RFC 2464 §6: a hardware address of Ethernet fills just 8 octets
+        if kind in (OPTION_SOURCE, OPTION_TARGET) and length != 8:
+            return None
         if kind == OPTION_SOURCE:
             found.source_mac = octets[at + 2 : at + 8]
         elif kind == OPTION_TARGET:
