@@ -192,6 +192,40 @@ def test_frames_of_rfc_1042_are_not_nested() -> None:
     assert bench.count(UNKNOWN_ETHERTYPE) == 1
 
 
+@both
+def test_a_tag_that_names_no_vlan_is_looked_through(family: Family) -> None:
+    """IEEE 802.1Q: of VLAN 0 only the priority counts; Linux takes such frames as well."""
+    bench = Bench()
+    plain = encode(frame(family, OWN_MAC, family.own))
+    for tag in (b"\x81\x00\x00\x00", b"\x81\x00\xe0\x00", b"\x81\x00\x10\x00"):
+        packet = bench.receive_octets(plain[:12] + tag + plain[12:])
+        assert packet is not None
+        assert packet.payload == b"hello"
+        assert encode(packet) == plain
+    # of another VLAN, cut off, twice tagged, tagged within SNAP within a tag
+    snap = b"\xaa\xaa\x03\x00\x00\x00"
+    zero = b"\x81\x00\x00\x00"
+    nested = zero + (len(plain)).to_bytes(2, "big") + snap + zero + plain[12:]
+    for wrong in (
+        b"\x81\x00\x00\x05" + plain[12:],
+        b"\x81\x00\x01\x00" + plain[12:],
+        b"\x81\x00\x00",
+        zero,
+        zero * 5000 + plain[12:],
+        nested,
+    ):
+        before = bench.count(UNKNOWN_ETHERTYPE)
+        assert bench.receive_octets(plain[:12] + wrong) is None
+        assert bench.count(UNKNOWN_ETHERTYPE) == before + 1
+
+
+def test_arp_behind_a_priority_tag_is_answered() -> None:
+    bench = Bench()
+    plain = encode(V4.request(V4.own, V4.peer, PEER_MAC))
+    bench.receive_octets(plain[:12] + b"\x81\x00\xe0\x00" + plain[12:])
+    assert len(bench.out()) == 1
+
+
 def test_arp_in_a_frame_of_rfc_1042_is_answered() -> None:
     bench = Bench()
     plain = encode(V4.request(V4.own, V4.peer, PEER_MAC))

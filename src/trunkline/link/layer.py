@@ -5,7 +5,8 @@ goes up, the rest is counted. Sending: an IP packet to a next hop gets its Ether
 neighbour is known. Header-less and loopback NICs have neither headers nor neighbours.
 
 An Ethernet header on a packet may be shared with other packets: replace it, never change it.
-Left out on purpose: VLANs, IEEE 802.3 framing when sending (RFC 1122 §2.3.3 ARP-014 forbids trailers too).
+Left out on purpose: VLANs (a tag that names none is looked through), IEEE 802.3 framing when sending (RFC
+1122 §2.3.3 ARP-014 forbids trailers too).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ FOREIGN_GROUP: Final = "link: for a group not joined"
 UNKNOWN_ETHERTYPE: Final = "link: unknown ethertype"
 DAMAGED: Final = "link: damaged: "
 
+ETHERTYPE_VLAN: Final = 0x8100
 LENGTH_LIMIT: Final = 1500  # an ethertype up to this is the length of an IEEE 802.3 frame
 SNAP: Final = b"\xaa\xaa\x03\x00\x00\x00"
 
@@ -101,9 +103,8 @@ class LinkLayer(Neighbourhood):
             return False
         if packet.damage:
             return self._drop(packet, DAMAGED + DAMAGE_NAMES[packet.damage], now)
-        if ethernet is not None and ethernet.ethertype <= LENGTH_LIMIT:
-            if _unwrap_snap(packet, ethernet):
-                return self.receive(nic, packet, now)
+        if ethernet is not None and _unwrap(packet, ethernet):
+            return self.receive(nic, packet, now)
         return self._drop(packet, UNKNOWN_ETHERTYPE, now)
 
     def _drop(self, packet: Packet, reason: str, now: int) -> bool:
@@ -249,16 +250,25 @@ def _is_broadcast(nic: Nic, address: bytes) -> bool:
     return False
 
 
-def _unwrap_snap(packet: Packet, ethernet: Ethernet) -> bool:
-    """Read an IEEE 802.3 frame with a SNAP header as the Ethernet II frame that it stands for."""
-    # RFC 1122 §2.3.3 ARP-013: RFC 1042 frames are received
+def _unwrap(packet: Packet, ethernet: Ethernet) -> bool:
+    """Read a frame with a SNAP header or a priority tag as the Ethernet II frame that it stands for."""
     payload = packet.payload
     length = ethernet.ethertype
-    if length < 8 or len(payload) < length or not payload.startswith(SNAP):
-        return False
-    if payload[6] < 6:  # no ethertype: it would be a length again
-        return False
-    inner = decode(ethernet.dst + ethernet.src + payload[6:length], True)
+    if length == ETHERTYPE_VLAN:
+        # IEEE 802.1Q §6.9.1: VLAN 0 is none, the tag tells a priority alone. As Linux.
+        if len(payload) < 4 or payload[0] & 0x0F or payload[1]:
+            return False
+        octets = payload[2:]
+    else:
+        # RFC 1122 §2.3.3 ARP-013: RFC 1042 frames are received
+        if length < 8 or length > LENGTH_LIMIT or len(payload) < length:
+            return False
+        if not payload.startswith(SNAP):
+            return False
+        octets = payload[6:length]
+    if octets[:2] not in (b"\x08\x00", b"\x08\x06", b"\x86\xdd"):
+        return False  # nothing that goes up: it might be wrapped for ever
+    inner = decode(ethernet.dst + ethernet.src + octets, True)
     packet.ethernet = inner.ethernet
     packet.ip = inner.ip
     packet.upper = inner.upper
