@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.internet.harness import Chain, Lan, Machine, Pair, default_route
+from tests.internet.harness import Chain, Pair, default_route
 from trunkline.base.addresses import Prefix, parse_address
 from trunkline.base.results import ERRNO, SENT
 from trunkline.base.units import SECOND
@@ -12,8 +12,6 @@ from trunkline.internet import routes
 from trunkline.internet.configuration import DEAD_TIME
 from trunkline.internet.layer import SOURCES_LIMIT, WAYS_LIMIT
 from trunkline.internet.routes import Route
-from trunkline.link.nic import ETHERNET, Nic
-from trunkline.link.switch import Switch
 from trunkline.wire.ethernet import Ethernet
 from trunkline.wire.frame import decode, encode
 from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, IpHeader
@@ -445,34 +443,6 @@ def test_caches_do_not_grow_with_the_addresses_seen(version: int) -> None:
     assert statistics["forwarded"] == count
     assert statistics["destinations known"] <= WAYS_LIMIT
     assert statistics["sources known"] <= SOURCES_LIMIT
-
-
-def test_a_detour_is_told_once_and_the_straight_way_taken_from_then_on() -> None:
-    """Two routers and a host on one network; the host's default router is not the nearest."""
-    lan = Lan()
-    switch = Switch("switch", lan.marked)
-    machines = {}
-    for number, name in ((1, "host"), (254, "default"), (253, "nearer")):
-        machine = Machine(lan, name, number != 1)
-        nic = machine.nic("eth0")
-        port = Nic(switch, name, ETHERNET, bytes((2, 1, 0, 0, 0, number)), 1500, 100 + number)
-        lan.join(nic, port)
-        machine.address(nic, f"10.0.1.{number}/24")
-        machines[name] = (machine, nic)
-    host, nic = machines["host"]
-    default_route(host, nic, "10.0.1.254")
-    default_route(*machines["default"], "10.0.1.253")
-    far, far_nic = machines["nearer"][0], machines["nearer"][0].nic("eth1")
-    far.address(far_nic, "192.0.2.1/24")
-    dst = A("192.0.2.1")
-    path = host.internet.path_to(dst, b"", None, 0)
-    for number in range(3):
-        host.internet.send(path, Udp(1, 2), b"", UDP, 0, 0, False, 0)
-        lan.settle()
-        assert len(far.delivered) == number + 1
-    assert host.internet.counters.get("icmp: redirected") == 1
-    assert path.next_hop == A("10.0.1.253")
-    assert machines["default"][0].internet.statistics()["forwarded"] == 1
 
 
 def test_packets_between_two_networks_of_one_nic() -> None:

@@ -70,6 +70,12 @@ def frames(pair: Pair, machine: Machine) -> list[Packet]:
     ]
 
 
+def datagram(src: bytes, dst: bytes) -> Packet:
+    if len(dst) == 4:
+        return Packet(IPv4(src, dst, UDP), Udp(7, 9), b"")
+    return Packet(IPv6(src, dst, UDP), Udp(7, 9), b"")
+
+
 def put(pair: Pair, packet: Packet, mac: bytes = b"") -> None:
     assert packet.ip is not None
     ethertype = ETHERTYPE_IPV4 if packet.ip.version == 4 else ETHERTYPE_IPV6
@@ -98,6 +104,21 @@ def test_a_weak_host_takes_what_comes_in_by_another_nic(version: int) -> None:
     dst = A("10.0.2.254") if version == 4 else A("2001:db8:0:2::254")
     assert send(chain.one, dst) == SENT
     assert len(chain.router.delivered) == 1
+
+
+@both
+def test_what_is_for_one_host_in_a_frame_for_everybody(version: int) -> None:
+    """RFC 1122 §3.3.6 has hosts drop it; IPv6 has no such rule, and Linux takes it. Nobody sends it on."""
+    pair = Pair()
+    put(pair, datagram(PEER[version], OWN[version]), b"\xff" * 6)
+    assert len(pair.one.delivered) == (0 if version == 4 else 1)
+    pair.one.internet.forwarding = True
+    far = A("192.0.2.9") if version == 4 else A("2001:db8:99::9")
+    default_route(pair.one, pair.nic1, "10.0.1.2", "2001:db8:0:1::2")
+    put(pair, datagram(PEER[version], far), b"\xff" * 6)
+    assert pair.one.internet.statistics()["forwarded"] == 0
+    reason = "internet: for one, in a frame for many"
+    assert pair.one.internet.counters.get(reason) == (2 if version == 4 else 1)
 
 
 def test_a_link_local_address_counts_on_its_own_link_only() -> None:

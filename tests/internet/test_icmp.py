@@ -6,13 +6,11 @@ import errno
 
 import pytest
 
-from tests.internet.harness import Chain, Machine, Pair, default_route
-from trunkline.base.addresses import Prefix, multicast_mac, parse_address
+from tests.internet.harness import Chain, Machine, Pair
+from trunkline.base.addresses import multicast_mac, parse_address
 from trunkline.base.results import ERRNO, SENT
 from trunkline.base.units import SECOND
-from trunkline.internet.configuration import REDIRECTS_LIMIT
 from trunkline.internet.errors import ERRORS_A_SECOND, ERRORS_AT_ONCE
-from trunkline.internet.routes import Route
 from trunkline.wire.ethernet import Ethernet
 from trunkline.wire.frame import build_upper, decode, encode, quoted
 from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMP, ICMPV6, TCP, UDP, IpHeader
@@ -149,7 +147,39 @@ def test_unknown_informational_types_are_dropped(version: int) -> None:
     assert pair.one.delivered == [] and pair.one.reports == []
 
 
+def test_a_timestamp_is_answered_in_milliseconds_since_midnight() -> None:
+    """RFC 792: the time that the request names, when it came, and when the reply left."""
+    pair = Pair()
+    pair.lan.run(25 * 3600 * SECOND + 1_234_567_890)
+    ip = IPv4(PEER[4], OWN[4], ICMP, 64, 0x10)
+    put(pair, Packet(ip, Icmp(13, 0, 0x00070001), bytes.fromhex("01020304 00000000 00000000")))
+    [reply] = messages(pair.one)
+    assert kinds(pair.one) == [(14, 0)]
+    assert isinstance(reply.upper, Icmp) and reply.ip is not None
+    assert reply.upper.rest == 0x00070001
+    assert (reply.ip.src, reply.ip.dst, reply.ip.traffic_class) == (OWN[4], PEER[4], 0x10)
+    time = (3600_000 + 1234).to_bytes(4, "big")
+    assert reply.payload == bytes.fromhex("01020304") + time + time
+    # without a time, and to everybody: RFC 1122 §3.2.2.8
+    put(pair, Packet(IPv4(PEER[4], OWN[4], ICMP), Icmp(13, 0), b"abc"))
+    put(pair, Packet(IPv4(PEER[4], A("10.0.1.255"), ICMP), Icmp(13, 0), bytes(12)), b"\xff" * 6)
+    put(pair, Packet(IPv4(PEER[4], A("224.0.0.1"), ICMP), Icmp(13, 0), bytes(12)))
+    assert len(messages(pair.one)) == 1
+
+
 # ---------------------------------------------------------------- errors that are sent
+
+
+@pytest.mark.parametrize(
+    ("traffic_class", "expected"), [(0, 0xC0), (0xB8, 0xD8), (0x10, 0xD0), (0xFF, 0xDC), (3, 0xC0)]
+)
+def test_an_error_has_the_type_of_service_of_its_cause(traffic_class: int, expected: int) -> None:
+    """RFC 1812 §4.3.2.5, as Linux: that and the precedence of control; what ECN says is not taken over."""
+    pair = Pair()
+    pair.one.answer_closed_ports = True
+    put(pair, Packet(IPv4(PEER[4], OWN[4], UDP, 64, traffic_class), Udp(7, 9), b""))
+    [error] = messages(pair.one)
+    assert error.ip is not None and error.ip.traffic_class == expected
 
 
 @both
@@ -533,61 +563,3 @@ def test_a_quoted_echo_names_its_identifier(version: int) -> None:
     chain.lan.settle()
     [report] = chain.one.reports
     assert (report.protocol, report.local_port) == (PROTOCOL[version], 0x4242)
-
-
-# ---------------------------------------------------------------- redirects
-
-
-def redirect(pair: Pair, dst: bytes, target: str, gateway: bytes) -> None:
-    body = build_upper(IPv4(OWN[4], dst, UDP), Udp(7, 9), b"")
-    quote = quoted(Packet(IPv4(OWN[4], dst, UDP), None, body), 100)
-    put(
-        pair,
-        Packet(IPv4(gateway, OWN[4], ICMP), Icmp(5, 1, int.from_bytes(A(target), "big")), quote),
-    )
-
-
-def test_a_redirect_from_the_first_hop_is_believed_and_from_nobody_else() -> None:
-    pair = Pair()
-    default_route(pair.one, pair.nic1, "10.0.1.2")
-    dst = A("192.0.2.9")
-
-    def hop() -> bytes:
-        return pair.one.internet.path_to(dst, b"", None, 0).next_hop
-
-    redirect(pair, dst, "10.0.1.3", A("10.0.1.9"))  # not the first hop
-    redirect(pair, dst, "172.16.0.1", A("10.0.1.2"))  # not on the link
-    redirect(pair, dst, "10.0.1.1", A("10.0.1.2"))  # to ourselves
-    redirect(pair, dst, "10.0.1.255", A("10.0.1.2"))
-    redirect(pair, A("10.0.1.7"), "10.0.1.3", A("10.0.1.2"))  # of a neighbour
-    assert hop() == A("10.0.1.2")
-    redirect(pair, dst, "10.0.1.3", A("10.0.1.2"))
-    assert hop() == A("10.0.1.3")
-    assert pair.one.internet.path_to(A("192.0.2.8"), b"", None, 0).next_hop == A("10.0.1.2")
-    redirect(pair, dst, "10.0.1.4", A("10.0.1.3"))  # from the new first hop
-    assert hop() == A("10.0.1.4")
-    pair.one.internet.forwarding = True
-    redirect(pair, dst, "10.0.1.5", A("10.0.1.4"))  # a router has routes of its own
-    assert hop() == A("10.0.1.4")
-
-
-def test_redirects_are_bounded() -> None:
-    pair = Pair()
-    default_route(pair.one, pair.nic1, "10.0.1.2")
-    before = pair.one.internet.routes.count
-    for number in range(REDIRECTS_LIMIT + 50):
-        redirect(pair, (0xC0000200 + number).to_bytes(4, "big"), "10.0.1.3", A("10.0.1.2"))
-    assert pair.one.internet.routes.count == before + REDIRECTS_LIMIT
-
-
-def test_a_redirect_to_nobody_is_taken_back_and_no_route_is_lost_by_it() -> None:
-    pair = Pair()
-    dst = A("192.0.2.9")
-    pair.one.internet.routes.add(Route(Prefix(dst, 32), A("10.0.1.2"), pair.nic1))
-    path = pair.one.internet.path_to(dst, b"", None, 0)
-    redirect(pair, dst, "10.0.1.77", A("10.0.1.2"))
-    pair.one.internet.send(path, Udp(1, 2), b"", UDP, 0, 0, False, 0)
-    assert path.next_hop == A("10.0.1.77")
-    pair.lan.run(10 * SECOND)
-    pair.one.internet.refresh(path)
-    assert path.next_hop == A("10.0.1.2")

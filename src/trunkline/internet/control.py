@@ -3,8 +3,7 @@
 RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3, RFC 4443, RFC 1191, RFC 8201. The versions part in icmpv4 and
 icmpv6, which say when an error is due and how it is coded.
 
-Left out on purpose: timestamps (a MAY), router discovery of IPv4; redirects of IPv6 are neighbour
-discovery's.
+Left out on purpose: router discovery of IPv4; redirects of IPv6 are neighbour discovery's.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from trunkline.base.addresses import ANY6, is_link_local, is_loopback, is_multic
 from trunkline.base.dice import Dice
 from trunkline.base.results import NO_NEIGHBOUR, SENT, TOO_BIG
 from trunkline.base.timers import TimerQueue
+from trunkline.base.units import MILLISECOND
 from trunkline.internet import icmpv4, icmpv6
 from trunkline.internet.errors import (
     ADDRESS,
@@ -45,6 +45,7 @@ DONE: Final = 0  # what `receive` answers: the packet was used, sent on or dropp
 DELIVER: Final = 1  # `delivered` is for the transport,
 REPORT: Final = 2  # `report` is
 
+DAY: Final = 24 * 60 * 60 * 1000  # milliseconds
 REPORTS_LIMIT: Final = 8192  # reports that nobody has fetched
 OWN_QUOTE: Final = 128  # octets of an own packet that are read again to know whose it was
 
@@ -133,7 +134,8 @@ class Control(Output):
         # RFC 1122 §3.2.2 MUST, ICMP-003; RFC 1812 §4.3.2.3, ICMP-004; RFC 4443 §2.4(c), ICMP-045
         if ip.version == 4:
             quote = quoted(packet, wire4.QUOTE_LIMIT)
-            result = self.send(path, icmp, quote, ICMP, 0, icmpv4.TRAFFIC_CLASS, False, now)
+            traffic_class = icmpv4.traffic_class_of_error(ip.traffic_class)
+            result = self.send(path, icmp, quote, ICMP, 0, traffic_class, False, now)
         else:
             quote = quoted(packet, wire6.QUOTE_LIMIT)
             result = self.send(path, icmp, quote, ICMPV6, 0, icmpv6.TRAFFIC_CLASS, False, now)
@@ -192,6 +194,8 @@ class Control(Output):
             )
         if kind == wire4.ECHO_REPLY:
             return self.deliver(nic, packet)
+        if kind == wire4.TIMESTAMP:
+            return self._answer_timestamp(nic, packet, ip, icmp, now)
         if kind == wire4.REDIRECT:
             return self._on_redirect(nic, packet, ip, icmp, now)
         if wire4.is_error(kind):
@@ -243,6 +247,26 @@ class Control(Output):
             self.counters.count("icmp: echo answered")
             return DONE
         return self.drop(packet, "icmp: echo not answered", now)
+
+    def _answer_timestamp(
+        self, nic: Nic, packet: Packet, ip: IpHeader, icmp: Icmp, now: int
+    ) -> int:
+        """Send a timestamp reply: when the request was sent, as it says, when it came, and now."""
+        # RFC 1122 §3.2.2.8 MAY, ICMP-027, as Linux: not to many, and only if there is a time to repeat
+        if is_multicast(ip.dst) or self.is_broadcast(ip.dst):
+            return self.drop(packet, "icmp: timestamp to many", now)
+        if len(packet.payload) < 4:
+            return self.drop(packet, "icmp: timestamp without a time", now)
+        # RFC 792: milliseconds since midnight UT, which is when a world's clock starts
+        time = (now // MILLISECOND % DAY).to_bytes(4, "big")
+        path = self.path_to(ip.src, ip.dst, None, now)
+        reply = Icmp(wire4.TIMESTAMP_REPLY, 0, icmp.rest)
+        data = packet.payload[:4] + time + time
+        result = self.send(path, reply, data, ICMP, 0, ip.traffic_class, False, now)
+        if result == SENT:
+            self.counters.count("icmp: timestamp answered")
+            return DONE
+        return self.drop(packet, "icmp: timestamp not answered", now)
 
     def _on_error(self, packet: Packet, ip: IpHeader, icmp: Icmp, now: int) -> int:
         """An ICMP error: find the talk that it is about."""

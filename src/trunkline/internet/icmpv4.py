@@ -25,7 +25,8 @@ from trunkline.wire.icmpv4 import (
 )
 from trunkline.wire.packet import Packet
 
-TRAFFIC_CLASS: Final = 0xC0  # RFC 1812 §4.3.2.5: errors have the precedence of internetwork control
+INTERNETWORK_CONTROL: Final = 0xC0  # the precedence of errors
+TOS_BITS: Final = 0x1C  # of the class: neither precedence nor ECN
 
 _CODES: Final = {
     NETWORK: NET_UNREACHABLE,
@@ -39,6 +40,12 @@ _CODES: Final = {
 def unreachable(what: int) -> Icmp:
     """The header of a Destination Unreachable that says what could not be reached."""
     return Icmp(UNREACHABLE, _CODES[what])
+
+
+def traffic_class_of_error(traffic_class: int) -> int:
+    """The traffic class of an error about a packet of this class."""
+    # RFC 1812 §4.3.2.5 SHOULD: the precedence of control, the type of service of the packet
+    return INTERNETWORK_CONTROL | traffic_class & TOS_BITS
 
 
 def error_is_due(packet: Packet, ip: IpHeader) -> bool:

@@ -177,10 +177,12 @@ class Internet(Control):
             return self.drop(packet, "internet: group not joined", now)
         if kind == BROADCAST:
             return self._deliver(nic, packet, ip, now)
-        # RFC 1122 §3.3.6 SHOULD, IP4-037; RFC 1812 §5.3.4 MUST NOT, IP4-043
         ethernet = packet.ethernet
         if ethernet is not None and ethernet.dst[0] & 1:
-            return self.drop(packet, "internet: for one, in a frame for many", now)
+            # RFC 1122 §3.3.6 SHOULD, IP4-037; RFC 1812 §5.3.4 MUST NOT, IP4-043. IPv6 has no such
+            # rule for hosts: as Linux, what is ours is taken and nothing is sent on.
+            if ip.version == 4 or not kind:
+                return self.drop(packet, "internet: for one, in a frame for many", now)
         looped = nic.kind == LOOPBACK
         if kind == LOCAL or (kind == LOCAL_LINK and (dst in nic.addresses or looped)):
             self._remember_source(nic, ip.src)
@@ -333,7 +335,9 @@ class Internet(Control):
         if packet.ip_length() > out.mtu:
             return self._forward_in_pieces(nic, packet, ip, route, out, now)
         if out is nic and ip.version == 4:
+            # not remembered: whoever sends more this way may be told once more, within the limit
             self.send_redirect(nic, packet, ip, route.next_hop or dst, now)
+            return self._pass_on(out, packet, ip, route, now)
         self._remember_source(nic, ip.src)
         if self._ways_generation != self.routes.generation or len(self._ways) >= WAYS_LIMIT:
             self._ways.clear()
