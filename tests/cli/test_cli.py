@@ -190,7 +190,10 @@ def test_until(tmp_path: Path) -> None:
     name = lab(tmp_path, alice="import time\ntime.sleep(100)\n")
     done = trunk("run", name, "--until", "30s", cwd=tmp_path)
     assert done.returncode == 0
-    assert "alice: python alice.py was still running at 30.000000 s" in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "unfinished at 30.000000 s: alice: python alice.py waits in sleep"
+        " (alice.py, line 2: time.sleep(100)) until 100.000000 s"
+    )
 
 
 @pytest.mark.once
@@ -398,7 +401,11 @@ def test_interrupting_a_program_that_spins(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.splitlines()[-1] == "trunkline: interrupted at 0.000000 s of the world"
+    *_, who, verdict = said.splitlines()
+    assert who.startswith(
+        "unfinished at 0.000000 s: alice: python alice.py computes (alice.py, line "
+    )
+    assert verdict == "trunkline: interrupted at 0.000000 s of the world"
 
 
 @pytest.mark.once

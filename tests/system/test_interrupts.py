@@ -60,14 +60,24 @@ world.start(bob, walk)
 press(1)
 try:
     world.run()
-except KeyboardInterrupt:
+except KeyboardInterrupt as error:
+    for who in str(error).partition(" s: ")[2].split("; "):
+        print(who.partition(" until")[0])
     print("ended", world.loop.now > 0, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 now = world.loop.now
 world.run(until=now + 5 * 10**9)
 print("goes on", world.loop.now - now)
 world.close()
 """
-    assert result(code, tmp_path) == (0, "ended True True\ngoes on 5000000000\n")
+    assert result(code, tmp_path) == (
+        0,
+        """\
+alice: walk waits in sleep (code.py, line 21: time.sleep(1))
+bob: walk waits in sleep (code.py, line 21: time.sleep(1))
+ended True True
+goes on 5000000000
+""",
+    )
 
 
 def test_a_strand_that_spins_is_broken_off(tmp_path: pathlib.Path) -> None:

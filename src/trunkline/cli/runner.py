@@ -15,7 +15,8 @@ from trunkline.cli import INTERRUPTED, seeing, words
 from trunkline.cli.progress import Progress
 from trunkline.cli.summary import summary
 from trunkline.services.registry import SERVICES, service_mistake
-from trunkline.system.errors import Deadlock, Spinning
+from trunkline.system import waiting
+from trunkline.system.errors import Deadlock, Interrupted, Spinning
 from trunkline.system.program import Program
 from trunkline.topology.description import Description
 from trunkline.topology.internet import Internet
@@ -51,12 +52,11 @@ def run_description(description: Description, until: int | None, options: dict[s
         try:
             views.open(net)
             progress.net = net
-            verdict, status = _go(net, until)
+            verdict, status, unfinished = _go(net, until)
             wall = monotonic() - began
             failed = [program for program in net.world.finished if program.exit_code]
             if verdict:  # it says who was ended, and why
                 failed = [program for program in failed if program.exit_code != KILLED]
-            running = [p.name for p in net.world.programs if not p.done and not p.service]
             net.close_captures()
         except BaseException:
             net.close()
@@ -68,9 +68,8 @@ def run_description(description: Description, until: int | None, options: dict[s
     for line in summary(net, drops, wall):
         words.tell(line)
     views.tell()
-    if not verdict:
-        for name in running:
-            words.tell(f"{name} was still running at {clock_text(net.loop.now)} s")
+    for line in unfinished:
+        words.tell(f"unfinished at {clock_text(net.loop.now)} s: {line}")
     for program in failed:
         words.complain(_failure(program))
     if verdict:
@@ -96,16 +95,20 @@ def check_services(description: Description) -> None:
                     raise click.ClickException(wrong)
 
 
-def _go(net: Internet, until: int | None) -> tuple[str, int]:
-    """Let the world run: what stopped it before its end, if anything did, and the status for that."""
+def _go(net: Internet, until: int | None) -> tuple[str, int, list[str]]:
+    """Let the world run: what stopped it before its end, if anything did, the status for that, and a line
+    for each program that has not ended.
+    """
     try:
         net.settle()
         net.world.run(NEVER if until is None else until, raising=False)
     except (Deadlock, Spinning) as error:
-        return str(error), WORLD_STOPPED
-    except KeyboardInterrupt:
-        return f"interrupted at {clock_text(net.loop.now)} s of the world", INTERRUPTED
-    return "", 0
+        return str(error), WORLD_STOPPED, []  # the verdict says who waits
+    except KeyboardInterrupt as error:
+        unfinished = error.unfinished if isinstance(error, Interrupted) else []
+        when = clock_text(net.loop.now)
+        return f"interrupted at {when} s of the world", INTERRUPTED, unfinished
+    return "", 0, waiting.unfinished(net.world)
 
 
 def _failure(program: Program) -> str:

@@ -15,6 +15,14 @@ class Spinning(WorldError):
     """A strand has not given the baton back for the watchdog's limit of real seconds."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run: `unfinished` has a line for each program that had not ended."""
+
+    def __init__(self, when: str, unfinished: list[str]) -> None:
+        super().__init__(f"at {when} s: " + "; ".join(unfinished))
+        self.unfinished = unfinished
+
+
 class EscapeRefused(PermissionError):
     """A program on a simulated host called for something real: a child process, a real descriptor."""
 

@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from trunkline.system import real
+from trunkline.base.units import clock_text
+from trunkline.system import real, waiting
+from trunkline.system.errors import Interrupted
 
 if TYPE_CHECKING:
     from trunkline.system.program import Program
@@ -38,7 +40,7 @@ def interrupts(world: World, program: Program | None) -> Iterator[None]:
     before = -1  # how often the baton had passed at the last Ctrl-C
 
     def to_run(_number: int, _frame: FrameType | None) -> None:
-        scheduler.stop(KeyboardInterrupt())
+        scheduler.stop(Interrupted(clock_text(scheduler.loop.now), waiting.unfinished(world)))
         scheduler.loop.interrupt = True
         world.watchdog.hurry()
 

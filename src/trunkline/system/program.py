@@ -21,7 +21,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from trunkline.base.timers import Timer, TimerOwner
-from trunkline.system import real, report
+from trunkline.base.units import clock_text
+from trunkline.system import real, report, waiting
 from trunkline.system.errors import StrandExit, WorldError
 from trunkline.system.mainthread import MainThread
 from trunkline.system.stage import Stage, Surroundings
@@ -69,11 +70,16 @@ class Program(TimerOwner):
 
     @property
     def result(self) -> Any:
-        """What the target returned. Raises its exception, or RuntimeError while it runs."""
+        """What the target returned. Raises its exception, or RuntimeError if it did not come to its end."""
         if self._exception is not None:
             raise self._exception
         if not self.done:
-            raise RuntimeError(f"{self.name} has not ended yet")
+            now = clock_text(self.system.world.loop.now)
+            raise RuntimeError(
+                f"{self.name} has not ended yet: at {now} s it {waiting.doing(self)}"
+            )
+        if self.exit_code is None or self.exit_code < 0:
+            raise RuntimeError(f"{self.name} was ended before it returned")
         return self._result
 
     @property

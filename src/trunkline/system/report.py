@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 STRANDS_SHOWN: Final = 50
 TASKS_SHOWN: Final = 20  # of one event loop
-_OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_START: Final = os.path.join(_OURS, "system", "program.py")
+DEEPEST: Final = 100  # frames of one task
+OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+START: Final = os.path.join(OURS, "system", "program.py")
 _ADVICE: Final = (
     " of real time without waiting for anything, so simulated time stands still"
     " (TRUNKLINE_WATCHDOG=SECONDS, or 0 for never)"
@@ -68,33 +69,47 @@ def _strand(strand: Strand) -> Iterator[str]:
     loop_tasks = [t for t in tasks() if getattr(t.get_loop(), "_thread_id", None) == strand.ident]
     for task in loop_tasks[:TASKS_SHOWN]:
         if not task.done():
-            frames = task.get_stack()
             yield f"    task {task.get_name()}:"
-            yield from stack(frames[-1] if frames else None, task)
+            yield from stack(None, awaited(task))
 
 
-def stack(frame: FrameType | None, task: asyncio.Task[Any] | None = None) -> Iterator[str]:
+def stack(frame: FrameType | None, frames: Sequence[FrameType] = ()) -> Iterator[str]:
     """The lines of a stack, without the simulator's own frames at its end and beginning."""
     summary: list[traceback.FrameSummary]
-    if task is not None:
-        summary = list(traceback.StackSummary.extract((f, f.f_lineno) for f in task.get_stack()))
+    if frames:
+        summary = list(traceback.StackSummary.extract((f, f.f_lineno) for f in frames))
     elif frame is not None:
         summary = list(traceback.extract_stack(frame))
     else:
         summary = []
     for at, entry in enumerate(summary):
         if (
-            entry.filename == _START
+            entry.filename == START
         ):  # what lies above called the simulator, and is not the program's
             summary = summary[at + 1 :]
             break
-    theirs = [entry for entry in summary if not entry.filename.startswith(_OURS)]
+    theirs = [entry for entry in summary if not entry.filename.startswith(OURS)]
     if not theirs:
         yield "    (no Python code)"
     for entry in theirs:
         yield f'    File "{entry.filename}", line {entry.lineno}, in {entry.name}'
         if entry.line:
             yield f"      {entry.line}"
+
+
+def awaited(task: asyncio.Task[Any]) -> list[FrameType]:
+    """The frames of a task that waits, from its coroutine to the innermost one that is awaited."""
+    frames: list[FrameType] = []
+    waiting: Any = task.get_coro()
+    while waiting is not None and len(frames) < DEEPEST:
+        kind = next((k for k in ("cr", "gi", "ag") if hasattr(waiting, f"{k}_frame")), None)
+        if kind is None:
+            break
+        frame = getattr(waiting, f"{kind}_frame")
+        if frame is not None:
+            frames.append(frame)
+        waiting = getattr(waiting, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+    return frames
 
 
 def tasks() -> list[asyncio.Task[Any]]:
@@ -118,7 +133,7 @@ def told(error: BaseException) -> traceback.TracebackException:
     while shortened:
         text, error = shortened.pop()
         if isinstance(error, OSError):
-            while len(text.stack) > 1 and text.stack[-1].filename.startswith(_OURS):
+            while len(text.stack) > 1 and text.stack[-1].filename.startswith(OURS):
                 text.stack.pop()
         for inner, cause in (
             (text.__cause__, error.__cause__),
