@@ -433,7 +433,8 @@ def test_closing_an_epoll_never_fails(place: Place) -> object:
     """Not even when another object, or os.close, closed its descriptor before."""
     epoll = select.epoll()
     again = select.epoll.fromfd(epoll.fileno())
-    seen = [epoll.close(), again.close(), again.closed, epoll.close()]
+    seen = [epoll.close(), outcome(again.poll, 0), outcome(again.poll, 0.01)]
+    seen += [again.close(), again.closed, epoll.close()]
     third = select.epoll()
     os.close(third.fileno())
     return [*seen, third.close(), third.closed, outcome(third.fileno)]

@@ -322,6 +322,8 @@ class SimulatedEpoll:
         elif maxevents < 1:
             raise ValueError(f"maxevents must be greater than 0, got {maxevents}")
         epoll = self._epoll
+        if epoll.references <= 0:  # os.close, or another object, has closed it
+            raise failure("EBADF")
         strand = blocking.this_strand()
         got = epoll.poll(maxevents)
         if not got:
