@@ -17,6 +17,7 @@ from trunkline.base.addresses import (
     is_unspecified,
     mac_text,
 )
+from trunkline.wire import icmpv4, icmpv6, ndp
 from trunkline.wire.arp import REPLY, REQUEST, Arp
 from trunkline.wire.ethernet import Ethernet
 from trunkline.wire.frame import encode
@@ -32,6 +33,8 @@ from trunkline.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, Tcp
 from trunkline.wire.text import flags_text, icmp_text, protocol_text
 from trunkline.wire.udp import Udp
 
+DATA: Final = "data"  # names of parts that are no headers
+QUOTE: Final = "quote"
 _TYPES: Final = {ETHERTYPE_IPV4: "IPv4", ETHERTYPE_ARP: "ARP", ETHERTYPE_IPV6: "IPv6"}
 _PORTS: Final = {
     20: "FTP data",
@@ -103,12 +106,19 @@ def dissect(packet: Packet) -> list[Part]:
         behind = at + 8
     elif isinstance(upper, Icmp) and ip is not None:
         name = "ICMP" if ip.version == 4 else "ICMPv6"
-        parts.append(Part(3, name, 8, _icmp(upper, ip.version, packet, octets[at : at + 8])))
+        fields = _icmp(upper, ip.version, packet, octets[at : at + 8])
+        neighbour = _neighbour(upper, packet.payload) if ip.version == 6 else []
+        length = 8 + (len(packet.payload) if neighbour else 0)
+        parts.append(Part(3, name, length, fields + neighbour))
+        if neighbour:
+            return parts
     elif isinstance(upper, Arp):
         parts.append(Part(3, "ARP", 28, _arp(upper, octets[at : at + 28])))
-    if packet.payload:
+    if isinstance(upper, Icmp) and ip is not None and is_error(upper, ip.version):
+        parts.append(Part(3, QUOTE, len(packet.payload), []))
+    elif packet.payload:
         layer = 7 if isinstance(upper, Tcp | Udp) else 3 if packet.ip is not None else 2
-        parts.append(Part(layer, "data", len(packet.payload), []))
+        parts.append(Part(layer, DATA, len(packet.payload), []))
     return parts
 
 
@@ -136,6 +146,9 @@ def _mac_meaning(mac: bytes) -> str:
 
 def _arp(arp: Arp, octets: bytes) -> list[Field]:
     operation = {REQUEST: "a question: who has this?", REPLY: "an answer: I have"}
+    target = ("not known yet", "who is sought")
+    if arp.operation == REPLY:
+        target = ("who asked", "the one who asked")
     return [
         Field("hardware type", "1", "Ethernet", hexed(octets[0:2])),
         Field("protocol type", "0x0800", "IPv4", hexed(octets[2:4])),
@@ -147,12 +160,10 @@ def _arp(arp: Arp, octets: bytes) -> list[Field]:
         Field(
             "sender's card", mac_text(arp.sender_mac), "who asks or answers", hexed(octets[8:14])
         ),
-        Field("sender's address", address_text(arp.sender_ip), "", hexed(octets[14:18])),
-        Field(
-            "target's card", mac_text(arp.target_mac), "zero in a question", hexed(octets[18:24])
-        ),
-        Field("target's address", address_text(arp.target_ip), "who is sought", hexed(octets[24:])),
-    ]
+        Field("sender's address", address_text(arp.sender_ip), "whose card that is", hexed(octets[14:18])),
+        Field("target's card", mac_text(arp.target_mac), target[0], hexed(octets[18:24])),
+        Field("target's address", address_text(arp.target_ip), target[1], hexed(octets[24:])),
+    ]  # fmt: skip
 
 
 def _ipv4(ip: IPv4, octets: bytes) -> list[Field]:
@@ -243,8 +254,72 @@ def _icmp(icmp: Icmp, version: int, packet: Packet, octets: bytes) -> list[Field
         fields.append(Field("identifier", identifier, "which ping asks", hexed(octets[4:6])))
         fields.append(Field("sequence", sequence, "the number of the question", hexed(octets[6:8])))
     else:
-        fields.append(Field("rest", f"{icmp.rest:#x}", "depends on the type", hexed(octets[4:8])))
+        fields.extend(_rest(icmp, version, octets[4:8]))
     return fields
+
+
+def _rest(icmp: Icmp, version: int, octets: bytes) -> list[Field]:
+    """The four octets that mean something else in each type."""
+    low = icmp.rest & 0xFFFF
+    if version == 4:
+        if icmp.type == icmpv4.UNREACHABLE and icmp.code == icmpv4.FRAGMENTATION_NEEDED:
+            return [
+                Field("unused", "", "", hexed(octets[:2])),
+                Field("MTU", str(low), "the most that link takes", hexed(octets[2:])),
+            ]
+        if icmp.type == icmpv4.PARAMETER_PROBLEM:
+            return [
+                Field("pointer", str(octets[0]), "the octet that is wrong", hexed(octets[:1])),
+                Field("unused", "", "", hexed(octets[1:])),
+            ]
+        if icmp.type == icmpv4.REDIRECT:
+            return [Field("router", address_text(octets), "the one to use", hexed(octets))]
+    elif icmp.type == icmpv6.PACKET_TOO_BIG:
+        return [Field("MTU", str(icmp.rest), "the most that link takes", hexed(octets))]
+    elif icmp.type == icmpv6.PARAMETER_PROBLEM:
+        return [Field("pointer", str(icmp.rest), "the octet that is wrong", hexed(octets))]
+    elif icmp.type == icmpv6.NEIGHBOUR_ADVERTISEMENT:
+        flags = [
+            name
+            for name, flag in (
+                ("router", ndp.FLAG_ROUTER),
+                ("solicited", ndp.FLAG_SOLICITED),
+                ("override", ndp.FLAG_OVERRIDE),
+            )
+            if icmp.rest & flag
+        ]
+        return [Field("flags", ", ".join(flags) or "none", "who answers, and why", hexed(octets))]
+    empty = is_error(icmp, version) or (version == 6 and icmp.type == icmpv6.NEIGHBOUR_SOLICITATION)
+    meaning = "nothing in this type" if empty else "depends on the type"
+    return [Field("rest", f"{icmp.rest:#x}", meaning, hexed(octets))]
+
+
+def _neighbour(icmp: Icmp, payload: bytes) -> list[Field]:
+    """What a neighbour solicitation or advertisement holds behind its header; [] if it is none."""
+    meanings = {
+        icmpv6.NEIGHBOUR_SOLICITATION: "whose card is sought",
+        icmpv6.NEIGHBOUR_ADVERTISEMENT: "whose card is told",
+    }
+    if icmp.type not in meanings or len(payload) < 16:
+        return []
+    fields = [Field("target", address_text(payload[:16]), meanings[icmp.type], hexed(payload[:16]))]
+    at = 16
+    while at < len(payload):
+        length = payload[at + 1] * 8 if at + 1 < len(payload) else 0
+        option = payload[at : at + length] if length else payload[at:]
+        known = {ndp.OPTION_SOURCE: "the asker's card", ndp.OPTION_TARGET: "the target's card"}
+        kind = option[0]
+        if kind in known and len(option) == 8:
+            fields.append(Field("option: card", mac_text(option[2:]), known[kind], hexed(option)))
+        else:
+            fields.append(Field(f"option {kind}", "", "unknown: skipped", hexed(option)))
+        at += len(option)
+    return fields
+
+
+def is_error(icmp: Icmp, version: int) -> bool:
+    """Whether a message tells of another packet, which it quotes."""
+    return icmpv4.is_error(icmp.type) if version == 4 else icmpv6.is_error(icmp.type)
 
 
 def _checksum_meaning(version: int) -> str:

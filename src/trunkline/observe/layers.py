@@ -12,7 +12,7 @@ from typing import Final
 
 from trunkline.base.addresses import address_text, mac_text
 from trunkline.base.units import clock_text, duration_text
-from trunkline.observe.dissect import Field, Part, dissect, hexed
+from trunkline.observe.dissect import DATA, QUOTE, Field, Part, dissect, hexed, is_error
 from trunkline.observe.phrases import place_text, reason_text
 from trunkline.observe.recorder import Drop, Follower, Recorder, Sighting
 from trunkline.wire import damage
@@ -94,7 +94,8 @@ def journey(recorder: Recorder, number: int = 0) -> str:
     before: Packet | None = None
     for visit in visits[:VISITS_LIMIT]:
         lines.extend(["", *_show(visit, before)])
-        before = visit.sent[-1].packet if visit.sent else visit.first.packet
+        if visit.sent:
+            before = visit.sent[-1].packet
     if len(visits) > VISITS_LIMIT:
         lines.extend(["", f"… and {len(visits) - VISITS_LIMIT} devices more"])
     for drop in lost:
@@ -121,18 +122,24 @@ def _visits(sightings: list[Sighting], drops: list[Drop]) -> list[Visit]:
             latest[node] = visit
         if sighting.direction == SENT:
             visit.sent.append(sighting)
-    for drop in drops:
-        visit = latest.get(drop.place)
-        if visit is not None:
-            visit.drop = drop
+    for drop in drops:  # each copy has its own end
+        for visit in visits:
+            if visit.node == drop.place and visit.drop is None and visit.first.now <= drop.now:
+                visit.drop = drop
+                break
     return visits
 
 
 def _overview(visits: list[Visit], lost: list[Drop]) -> list[str]:
     """`alice > s1 > r1 > bob, 66.18ms`."""
-    stations = " > ".join([visit.node for visit in visits[:12]])
-    if len(visits) > 12:
-        stations += " > …"
+    stays: list[tuple[str, int]] = []  # a node, and how many copies came to it
+    for visit in visits:
+        if stays and stays[-1][0] == visit.node:
+            stays[-1] = (visit.node, stays[-1][1] + 1)
+        else:
+            stays.append((visit.node, 1))
+    names = [f"{node} ({copies} times)" if copies > 1 else node for node, copies in stays]
+    stations = " > ".join(names[:12]) + (" > …" if len(names) > 12 else "")
     if lost:
         return [f"{stations} > x   ({reason_text(lost[-1].reason)} {place_text(lost[-1].place)})"]
     span = visits[-1].first.now - visits[0].first.now
@@ -163,7 +170,7 @@ def _show(visit: Visit, before: Packet | None) -> list[str]:
         return _show_origin(visit)
     if not visit.sent:
         return _show_end(visit, before)
-    return _show_between(visit)
+    return _show_between(visit, before)
 
 
 def _show_origin(visit: Visit) -> list[str]:
@@ -174,7 +181,7 @@ def _show_origin(visit: Visit) -> list[str]:
     rows: Rows = {}
     inside = len(packet.payload)
     for part in reversed(parts):
-        if part.name == "data":
+        if part.name in (DATA, QUOTE):
             rows.setdefault(part.layer, []).append(_data_text(packet))
             continue
         inside += part.length
@@ -182,6 +189,8 @@ def _show_origin(visit: Visit) -> list[str]:
         rows.setdefault(part.layer, []).append(f"{text}: {_addresses(part.name, packet)}")
     if 7 not in rows:
         rows[7] = [_silence(packet)]
+    if _is_fragment(packet):
+        rows[4] = ["the datagram came down whole, and was cut at layer 3"]
     rows[1] = [f"{inside} octets leave by {nic}"]
     if nic == _LOOPBACK:
         rows[1] = [f"no cable: {inside} octets come back up at once, on the same machine"]
@@ -196,6 +205,8 @@ def _show_origin(visit: Visit) -> list[str]:
 
 def _silence(packet: Packet) -> str:
     """Why no program says anything in a packet."""
+    if _is_fragment(packet):
+        return "the program's data is in pieces: this is one of them"
     if isinstance(packet.upper, Tcp):
         return "no data: TCP itself has something to say"
     if isinstance(packet.upper, Udp):
@@ -250,8 +261,13 @@ def _unwrap(packet: Packet, rows: Rows, drop: Drop | None) -> int:
         return 2
     inside = protocol_text(ip.protocol)
     rows[3] = [f"- IPv{ip.version} header: to {address_text(ip.dst)}, inside is {inside}"]
+    if _is_fragment(packet):
+        rows[3].append("a fragment: it waits here for the others, and they go up as one")
+        return 3
     if isinstance(upper, Icmp):
         rows[3].append(f"{inside} is read here")
+        if is_error(upper, ip.version):
+            rows[3][-1] += ", and told to the socket that sent what it quotes"
         return 3
     if isinstance(upper, Tcp):
         which = ", the connection's socket"
@@ -266,7 +282,7 @@ def _unwrap(packet: Packet, rows: Rows, drop: Drop | None) -> int:
     return 7
 
 
-def _show_between(visit: Visit) -> list[str]:
+def _show_between(visit: Visit, before: Packet | None) -> list[str]:
     assert visit.received is not None
     came, went = visit.received, visit.sent[0]
     ports = ", ".join([sighting.interface.nic for sighting in visit.sent])
@@ -281,7 +297,7 @@ def _show_between(visit: Visit) -> list[str]:
                 f"from {mac_text(ethernet.src)}: so that card is at {came.interface.nic}",
             ]
         lines = [f"{clock_text(came.now)}  {title}", *_layers(rows, range(1, 3))]
-        return [*lines, *_notes(new), "    nothing in it is changed"]
+        return [*lines, *_harm(before, old), *_notes(new), "    nothing in it is changed"]
     title = f"{visit.node}, a router, opens it to layer 3 and wraps it anew"
     if ethernet is not None and next_ethernet is not None:
         rows[2] = [f"old wrapper off, new one on: to {mac_text(next_ethernet.dst)}, the next hop"]
@@ -296,7 +312,14 @@ def _show_between(visit: Visit) -> list[str]:
     if went.now != came.now:
         waits = duration_text(went.now - came.now)
         lines.append(f"    it waits {waits} here, until the next hop's card is known")
-    return lines + _notes(new) + _changes(old, new)
+    return lines + _harm(before, old) + _notes(new) + _changes(old, new)
+
+
+def _harm(before: Packet | None, arrived: Packet) -> list[str]:
+    """What a cable did to it on the way to a device that sends it on."""
+    if before is None or encode(before) == encode(arrived):
+        return []
+    return ["  on the way here:", *_octets_changed(encode(before), encode(arrived))]
 
 
 # ---------------------------------------------------------------- pieces
@@ -319,10 +342,11 @@ def _layers(rows: Rows, order: range) -> list[str]:
 
 def _part(part: Part, packet: Packet, fields: list[Field]) -> list[str]:
     """A header's fields, or the start of the data."""
-    if part.name == "data":
+    if part.name in (DATA, QUOTE):
         shown = packet.payload[:DATA_SHOWN]
         more = f", the first {DATA_SHOWN}" if len(shown) < part.length else ""
-        lines = [f"  data, {part.length} octets{more}"]
+        what = "data" if part.name == DATA else "the start of the packet that it is about"
+        lines = [f"  {what}, {part.length} octets{more}"]
         for at in range(0, len(shown), 16):
             row = shown[at : at + 16]
             text = "".join([chr(octet) if 32 <= octet < 127 else "." for octet in row])
@@ -420,9 +444,20 @@ def _addresses(name: str, packet: Packet) -> str:
     return describe(packet).partition(f" {name} ")[2] or describe(packet)
 
 
+def _is_fragment(packet: Packet) -> bool:
+    ip = packet.ip
+    return ip is not None and (ip.fragment_offset != 0 or ip.more_fragments)
+
+
 def _data_text(packet: Packet) -> str:
     """`23 octets: GET /hello HTTP/1.0`."""
     size = len(packet.payload)
+    ip = packet.ip
+    if ip is not None and _is_fragment(packet):
+        at, protocol = ip.fragment_offset, protocol_text(ip.protocol)
+        return f"octets {at}-{at + size - 1} of a {protocol} datagram that was too big"
+    if ip is not None and isinstance(packet.upper, Icmp) and is_error(packet.upper, ip.version):
+        return f"{size} octets of the packet that it is about"
     line = packet.payload.split(b"\n", 1)[0].rstrip(b"\r")
     text = f"data, {size} octet" + ("" if size == 1 else "s")
     if packet.upper is not None and line and all(32 <= octet < 127 for octet in line):
