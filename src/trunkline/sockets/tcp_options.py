@@ -8,7 +8,7 @@ from typing import Final
 from trunkline.base.units import MICROSECOND, MILLISECOND, SECOND
 from trunkline.sockets.errors import failure
 from trunkline.sockets.stream import StreamSocket
-from trunkline.transport.tcp.block import CLOSED, STATE_NAMES, Block
+from trunkline.transport.tcp.block import CLOSED, STATE_NAMES, TIME_WAIT, Block
 
 TCP_NODELAY: Final = 1
 TCP_MAXSEG: Final = 2
@@ -146,7 +146,7 @@ def _info(socket: StreamSocket, now: int) -> bytes:
     connection = socket.connection
     if connection is None:
         return bytes((state,)) + bytes(INFO_LENGTH - 1)
-    if connection.state < len(_STATES):
+    if connection.state != TIME_WAIT:  # whose socket, in Linux, is closed by then
         state = _STATES[connection.state]
     counts = connection.statistics()
     mss = max(counts["mss"], 1)

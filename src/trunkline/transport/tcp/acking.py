@@ -141,16 +141,18 @@ def process_ack(block: Block, header: Tcp, length: int, now: int) -> bool:
         if block.recovery != OPEN:
             touch(block)
         return True
+    if block.sack_ok:
+        # RFC 6675 §2: with SACK, a duplicate is one that tells of new octets, whatever else it carries
+        if news:
+            on_duplicate(block, now)
     # RFC 5681 §2 CC-012: the same number, no data, the window unchanged, something under way
-    if (
+    elif (
         under_way
         and length == 0
         and block.snd_wnd == before_window
         and not header.flags & (SYN | FIN)
         and block.snd_wnd
     ):
-        if block.sack_ok and not news:
-            return True  # RFC 6675 §2: with SACK, a duplicate is one that tells of new octets
         on_duplicate(block, now)
     return True
 

@@ -109,17 +109,43 @@ class Assembly:
                 return run
         return None
 
-    def holds(self, seq: int, right: int) -> bool:
-        """Whether the whole stretch is held already: a duplicate, which makes its run the latest."""
+    def end(self, seq: int) -> None:
+        """A FIN came early: it has a place among the sequence numbers, and is sacked as they are."""
+        self.fin = seq
+        at = len(self.runs)
+        while at > 0 and (self.runs[at - 1].right - seq) & MASK < HALF:
+            at -= 1
+        if at < len(self.runs) and (seq - self.runs[at].left) & MASK < HALF:
+            self._changed(self.runs[at])
+            return
+        run = Run(seq, seq, b"")  # an empty one, which what comes before it may join
+        run.pieces.clear()
+        self.runs.insert(at, run)
+        self._changed(run)
+
+    def repeats(self, seq: int, right: int) -> tuple[int, int]:
+        """The first part of a stretch that is held already, (-1, -1) where none is.
+
+        If that is all of it, a duplicate, its run becomes the latest.
+        """
         for run in self.runs:
-            if (seq - run.left) & MASK < HALF and (run.right - right) & MASK < HALF:
-                self._changed(run)
-                return True
-        return False
+            left = seq if (seq - run.left) & MASK < HALF else run.left
+            end = right if (run.right - right) & MASK < HALF else run.right
+            if 0 < (end - left) & MASK < HALF:
+                if left == seq and end == right:
+                    self._changed(run)
+                return left, end
+        return -1, -1
 
     def blocks(self, limit: int) -> list[tuple[int, int]]:
         """The edges for a SACK option: the run that changed last first. RFC 2018 §4 CC-034."""
-        return [(run.left, run.right) for run in self.recent[:limit]]
+        edges: list[tuple[int, int]] = []
+        for run in self.recent[:limit]:
+            right = run.right
+            if right == self.fin:
+                right = (right + 1) & MASK
+            edges.append((run.left, right))
+        return edges
 
     def octets(self) -> int:
         """How many are held."""

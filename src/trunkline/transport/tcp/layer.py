@@ -49,7 +49,7 @@ from trunkline.transport.tcp.sequence import MASK
 from trunkline.wire.damage import NAMES
 from trunkline.wire.header import TCP, IpHeader
 from trunkline.wire.packet import Packet
-from trunkline.wire.tcp import ACK, RST, SYN, Tcp
+from trunkline.wire.tcp import ACK, FIN, RST, SYN, Tcp
 
 _REOPENED: Final = 65537  # how far beyond the old numbers a connection out of TIME-WAIT begins
 HOP_LIMIT: Final = 64  # of resets for strangers
@@ -265,6 +265,10 @@ class TcpLayer(FlowTable):
                 return
             self._drop("tcp: no connection", packet, now)
             refuse(common, nic, ip, header, len(packet.payload), now)
+            return
+        if flags & FIN:
+            # as Linux: nobody opens and closes in one breath but who looks for holes
+            self._drop("tcp: SYN and FIN", packet, now)
             return
         self._open_passive(listener, nic, ip, header, packet, -1, now)
 

@@ -151,8 +151,11 @@ def receive_in_syn_received(
     if flags & SYN and not flags & RST:
         crossed = flags & ACK and not block.passive and header.ack == block.snd_nxt
         if seq == block.irs and not crossed:
-            block.syn_due = not flags & ACK  # our SYN-ACK was lost, it seems
-            touch(block)
+            if flags & ACK:
+                challenge(block, False, now)
+            else:
+                block.syn_due = True  # our SYN-ACK was lost, it seems
+                touch(block)
             return
         if seq != block.irs:
             challenge(block, False, now)
@@ -227,7 +230,7 @@ def _take_offer(block: Block, header: Tcp, now: int) -> None:
     options = header.options
     block.sack_ok = False
     if options is not None:
-        if options.mss != ABSENT:
+        if options.mss > 0:
             block.peer_mss = max(options.mss, MINIMUM_MSS)
         shift = options.window_scale
         block.sack_ok = policy.sack and options.sack_permitted

@@ -103,7 +103,7 @@ def _receive_any(block: Block, header: Tcp, payload: bytes, now: int) -> None:
             return
         if (header.ts_val - block.ts_recent) & MASK >= HALF and _paws_rejects(block, now):
             block.common.counters.count("tcp: old timestamp")
-            challenge(block, length > 0, now)
+            challenge(block, span > 0 and not flags & SYN, now)
             return
     # First: is it inside the window?
     if not _acceptable(block, seq, span):
@@ -132,17 +132,15 @@ def _receive_any(block: Block, header: Tcp, payload: bytes, now: int) -> None:
             block.ts_recent_at = now
     if block.state == TIME_WAIT:
         if span:
-            challenge(block, False, now)
+            challenge(block, True, now)
         return
     if not process_ack(block, header, length, now):
         return
     # Sixth: URG
     if flags & URG and header.urgent:
         _receive_urgent(block, header, now)
-    # Seventh: text
+    # Seventh: text; beyond the peer's FIN there is none, and RFC 9293 §3.10.7.4 ignores it
     if block.fin_received:
-        if span:
-            challenge(block, False, now)
         return
     fin = flags & FIN != 0
     if span:
@@ -175,19 +173,28 @@ def _not_acceptable(block: Block, header: Tcp, seq: int, span: int, now: int) ->
         challenge(block, False, now)
         return
     length = span - (1 if flags & FIN else 0)
-    if length and (seq - block.rcv_nxt) & MASK >= HALF:
+    rcv_nxt = block.rcv_nxt
+    end = (seq + span) & MASK
+    if span and (seq - rcv_nxt) & MASK >= HALF and block.state != TIME_WAIT:
         # RFC 2883 §4 CC-039: all of it was here before
         block.dsack_left = seq
-        block.dsack_right = (seq + length) & MASK
-    # RFC 9293 §3.10.7.4: answer with an acknowledgement; §3.4 MUST-66: a zero window still hears ACKs
-    if flags & ACK and seq == block.rcv_nxt and block.state != TIME_WAIT:
-        block.heard_at = now
-        process_ack(block, header, length, now)
-        if block.state == CLOSED:
-            return
-        if flags & URG and header.urgent:
-            _receive_urgent(block, header, now)
-    challenge(block, length > 0, now)
+        block.dsack_right = end
+    # RFC 9293 §3.10.7.4: answer with an acknowledgement; §3.4 MUST-66: a zero window still hears ACKs.
+    # As Linux, so is that of a segment which comes again because our own acknowledgement was lost, and
+    # of an empty one right behind a window that is full.
+    if flags & ACK and block.state != TIME_WAIT:
+        if (
+            seq == rcv_nxt
+            or (seq == block.rcv_adv and not span)
+            or (span and (rcv_nxt - end) & MASK <= (rcv_nxt - block.last_ack_sent) & MASK)
+        ):
+            block.heard_at = now
+            process_ack(block, header, length, now)
+            if block.state == CLOSED:
+                return
+            if flags & URG and header.urgent:
+                _receive_urgent(block, header, now)
+    challenge(block, span > 0, now)  # a FIN too: whoever sends it again has missed the answer
 
 
 def _receive_reset(block: Block, seq: int, now: int) -> None:
@@ -310,14 +317,14 @@ def _keep(block: Block, seq: int, payload: bytes, fin: bool, now: int) -> None:
         assembly = block.assembly = Assembly()
     right = (seq + len(payload)) & MASK
     if payload:
-        if assembly.holds(seq, right):
-            block.dsack_left = seq
-            block.dsack_right = right
-        elif not assembly.add(seq, payload):
+        again = assembly.repeats(seq, right)
+        if again[0] >= 0:
+            block.dsack_left, block.dsack_right = again
+        if again != (seq, right) and not assembly.add(seq, payload):
             block.common.counters.count("out of order, no room")
             fin = False
     if fin:
-        assembly.fin = right
+        assembly.end(right)
     if not assembly.runs and assembly.fin < 0:
         block.assembly = None
     block.ack_wanted = ACK_NOW

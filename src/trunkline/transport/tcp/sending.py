@@ -363,7 +363,7 @@ def _send_new(block: Block, now: int) -> None:
 
 def _may_send_small(block: Block, size: int) -> bool:
     """Nagle and TCP_CORK: whether the last, partial segment of the queue may go."""
-    if block.fin_pending or block.push_now:
+    if block.fin_pending or block.push_now or block.urgent_sending:
         return True
     settings = block.settings
     if settings.cork or block.more:
@@ -471,6 +471,6 @@ def _point_urgent(block: Block, header: Tcp) -> None:
     if 0 < ahead <= WINDOW_FIELD:
         header.flags |= URG
         header.urgent = ahead
-    elif ahead < HALF:
+    elif WINDOW_FIELD < ahead < HALF:
         header.flags |= URG  # too far to say: MUST-31, the pointer moves with the sequence number
         header.urgent = WINDOW_FIELD
