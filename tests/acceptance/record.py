@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import signal
 import sys
 import unittest
 from typing import Any, TextIO
@@ -92,6 +93,8 @@ class Loader(unittest.TestLoader):
 
 
 def main() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background by a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     path, module, choice, *patterns = sys.argv[1:]
     Loader.only = choice == "only"
     Loader.patterns = tuple(patterns)

@@ -122,6 +122,8 @@ def test_a_failure_is_seen(tmp_path: Path) -> None:
     stale = suites.Allowed("m.A.one", "a reason", "m")
     assert suites.judge(native, inside, [two]) == []
     assert len(suites.judge(native, inside, [two, stale])) == 1
+    native.of["m.A.one"] = "skipped"
+    assert suites.judge(native, inside, [two, stale]) == []
 
 
 @pytest.mark.once
