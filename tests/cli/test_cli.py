@@ -81,7 +81,7 @@ def test_a_program_that_raises(tmp_path: Path) -> None:
 def test_a_program_that_has_no_input(tmp_path: Path) -> None:
     name = lab(tmp_path, alice="input()\n")
     done = trunk("run", name, "--packet", "1", cwd=tmp_path)
-    hint = 'give it stdin = "…" in the lab'
+    hint = 'give it stdin = "…" in the lab, or run with --stdin alice'
     assert done.stderr.splitlines()[-2:] == [
         f"trunkline: alice: python alice.py: raised EOFError: EOF when reading a line; {hint}",
         "trunkline: --packet 1: this run has no packets",

@@ -121,6 +121,16 @@ def demo(**options: Any) -> int:
 @click.option("--until", metavar="TIME", help="End at this time of the world, such as 30s.")
 @_seeing
 @click.option(
+    "--stdin",
+    metavar="HOST",
+    help="Give the standard input of this command to the first program of HOST.",
+)
+@click.option(
+    "--prefix",
+    is_flag=True,
+    help="Begin each line that a program prints with its host's name.",
+)
+@click.option(
     "--strict/--no-strict",
     default=None,
     help="Cables turn every packet into octets and parse it afresh.",

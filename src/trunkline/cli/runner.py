@@ -11,7 +11,7 @@ import click
 from trunkline.base import units
 from trunkline.base.timers import NEVER
 from trunkline.base.units import clock_text
-from trunkline.cli import INTERRUPTED, seeing, words
+from trunkline.cli import INTERRUPTED, seeing, streams, words
 from trunkline.cli.progress import Progress
 from trunkline.cli.summary import summary
 from trunkline.services.registry import SERVICES, service_mistake
@@ -43,6 +43,7 @@ def run_lab(path: str, options: dict[str, Any]) -> int:
 def run_description(description: Description, until: int | None, options: dict[str, Any]) -> int:
     """Run a world to its end; the exit status."""
     check_services(description)
+    description = streams.furnished(description, options)
     views = seeing.Views(options)
     began = monotonic()
     drops = Drops()
@@ -120,5 +121,5 @@ def _failure(program: Program) -> str:
     line = f"{program.name}: raised {type(error).__name__}" + (f": {text}" if text else "")
     given = program.surroundings is not None and program.surroundings.stdin
     if type(error) is EOFError and text == _NO_INPUT and not given:
-        line += '; give it stdin = "…" in the lab'
+        line += f'; give it stdin = "…" in the lab, or run with --stdin {program.system.name}'
     return line

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO, cast
 
 from trunkline.system import real
+from trunkline.system.outlet import Outlet, Prefixed
 
 # The process's own directory, from when the first program got another one; until then nobody looks.
 _home = ""
@@ -20,65 +21,19 @@ _home = ""
 class Surroundings:
     """What a program is given beside its arguments: variables on top of its machine's, a directory, input."""
 
-    __slots__ = ("directory", "environment", "stdin")
+    __slots__ = ("directory", "environment", "prefix", "stdin")
 
     def __init__(
         self,
         environment: Mapping[str, str] | None = None,
         directory: str = "",
-        stdin: str | None = None,
+        stdin: str | bytes | None = None,
+        prefix: str = "",
     ) -> None:
         self.environment = dict(environment or {})
         self.directory = directory  # "" for where the real process is
-        self.stdin = stdin  # the text it reads; None for the real standard input
-
-
-class Outlet(io.TextIOBase):
-    """A program's own standard output or error, over everybody's: closing it closes only this one."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """Of the stream below."""
-        return self._stream.encoding
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        """Of the stream below."""
-        return self._stream.errors
-
-    def write(self, text: str) -> int:
-        """As the stream below."""
-        self._check()
-        return self._stream.write(text)
-
-    def flush(self) -> None:
-        """As the stream below."""
-        if not self.closed and not self._stream.closed:
-            self._stream.flush()
-
-    def fileno(self) -> int:
-        """As the stream below."""
-        self._check()
-        return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        """As the stream below."""
-        self._check()
-        return self._stream.isatty()
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
-    def _check(self) -> None:
-        if self.closed:
-            raise ValueError("I/O operation on closed file.")
+        self.stdin = stdin  # what it reads; None for the real standard input
+        self.prefix = prefix  # what each line that it prints begins with
 
 
 class Stage:
@@ -122,8 +77,12 @@ class Stage:
         for name, text in surroundings.environment.items():
             self.environ[os.fsencode(name)] = os.fsencode(text)
         if surroundings.stdin is not None:
-            octets = io.BytesIO(surroundings.stdin.encode())
+            given = surroundings.stdin
+            octets = io.BytesIO(given.encode() if isinstance(given, str) else given)
             self.stdin = io.TextIOWrapper(octets, encoding="utf-8")
+        if surroundings.prefix:
+            self.stdout = cast(TextIO, Prefixed(self.stdout, surroundings.prefix))
+            self.stderr = cast(TextIO, Prefixed(self.stderr, surroundings.prefix))
         if surroundings.directory:
             _home = _home or real.getcwd()
             self.cwd = os.path.abspath(surroundings.directory)

@@ -37,7 +37,8 @@ class Program:
     service: bool = False  # runs for as long as the others do
     env: dict[str, str] = field(default_factory=dict)
     cwd: str = ""  # "" is the folder of the lab file
-    stdin: str = ""  # the text it reads
+    stdin: str | bytes | None = ""  # what it reads; None for the real standard input
+    prefix: str = ""  # what each line that it prints begins with
 
 
 @dataclass(frozen=True)

@@ -240,6 +240,7 @@ class Internet:
                 program.env,
                 os.path.join(description.folder, program.cwd),
                 program.stdin,
+                program.prefix,
             )
         return net
 
@@ -268,10 +269,11 @@ class Internet:
         at: int,
         env: Mapping[str, str] | None,
         cwd: str | None,
-        stdin: str | None,
+        stdin: str | bytes | None,
+        prefix: str = "",
     ) -> Program:
         """What `HostMachine.start` does, with everything read already."""
-        surroundings = Surroundings(env, cwd or "", stdin)
+        surroundings = Surroundings(env, cwd or "", stdin, prefix)
         return self.world.start(system, target, arguments, service, at, surroundings)
 
     def run(self, until: str | None = None, raising: bool = True) -> None:

@@ -86,7 +86,7 @@ class HostMachine(Machine):
         at: str = "0",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        stdin: str | None = None,
+        stdin: str | bytes | None = None,
     ) -> Program:
         """Start a program here: a coroutine function, a function, or a command such as "python call.py".
 
