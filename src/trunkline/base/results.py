@@ -27,6 +27,8 @@ PROTOCOL_ERROR: Final = 15  # ICMP parameter problem
 BLACKHOLED: Final = 16  # a route of type blackhole
 HOST_DOWN: Final = 17
 ABORTED: Final = 18
+ISOLATED: Final = 19  # ICMP source host isolated
+SOURCE_ROUTED: Final = 20  # ICMP source route failed
 
 ERRNO: Final = (  # the errno that Linux gives for each code, by name
     "",
@@ -48,6 +50,8 @@ ERRNO: Final = (  # the errno that Linux gives for each code, by name
     "EINVAL",
     "EHOSTDOWN",
     "ECONNABORTED",
+    "ENONET",
+    "EOPNOTSUPP",
 )
 
 

@@ -38,7 +38,7 @@ from trunkline.wire.frame import quoted
 from trunkline.wire.header import ICMP, ICMPV6, TCP, IpHeader
 from trunkline.wire.icmp import Icmp, Quote, parse_quote
 from trunkline.wire.ipv4 import total_length
-from trunkline.wire.ipv6 import IPv6, payload_length
+from trunkline.wire.ipv6 import IPv6
 from trunkline.wire.packet import Packet
 
 DONE: Final = 0  # what `receive` answers: the packet was used, sent on or dropped,
@@ -351,15 +351,13 @@ class Control(Output):
 
 
 def _told_mtu(quote: Quote, icmp: Icmp, payload: bytes) -> int:
-    """The MTU that a message names or means; 0 where that cannot be."""
+    """The MTU that a message names or means; 0 where that cannot be.
+
+    As Linux, without a look at how long the quoted datagram says it is: a router may have changed that
+    (RFC 1191 §5), and who forges a message forges it as well. No message raises the estimate.
+    """
     if quote.ip.version == 4:
-        length = total_length(payload, 0)
-        mtu = wire4.mtu_of(icmp)
-        if mtu == 0:
-            # RFC 1191 §5, ICMP-039: from a router that tells none
-            return plateau_below(length)
-        return mtu if mtu < length else 0  # else the datagram would have passed
+        # RFC 1191 §5, ICMP-039: a router may tell none
+        return wire4.mtu_of(icmp) or plateau_below(total_length(payload, 0))
     # RFC 8201 §4 MUST NOT, ICMP-054
-    if icmp.rest < IPV6_PMTU_FLOOR or icmp.rest >= 40 + payload_length(payload, 0):
-        return 0
-    return icmp.rest
+    return 0 if icmp.rest < IPV6_PMTU_FLOOR else icmp.rest

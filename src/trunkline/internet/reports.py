@@ -12,12 +12,14 @@ from typing import Final, final
 
 from trunkline.base.results import (
     HOST_DOWN,
+    ISOLATED,
     NO_NEIGHBOUR,
     NO_ROUTE,
     PORT_REFUSED,
     PROHIBITED,
     PROTOCOL_ERROR,
     PROTOCOL_REFUSED,
+    SOURCE_ROUTED,
     TOO_BIG,
     UNREACHABLE,
 )
@@ -31,10 +33,10 @@ _UNREACHABLE4: Final = (
     (PROTOCOL_REFUSED, True),
     (PORT_REFUSED, True),
     (TOO_BIG, False),
-    (UNREACHABLE, False),
+    (SOURCE_ROUTED, False),
     (NO_ROUTE, True),
     (HOST_DOWN, True),
-    (UNREACHABLE, True),
+    (ISOLATED, True),
     (NO_ROUTE, True),
     (UNREACHABLE, True),
     (NO_ROUTE, False),
