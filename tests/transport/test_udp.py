@@ -347,6 +347,65 @@ def test_a_connected_socket_learns_the_path_mtu(version: int) -> None:
 
 
 @versions
+@pytest.mark.parametrize(
+    ("mode", "pieces", "mtu", "dont_fragment"),
+    [
+        (0, (2, 3), 1300, False),  # IP_PMTUDISC_DONT
+        (1, (2, 3), 1300, False),  # WANT: DF only where it fits
+        (2, (0, 0), 1300, True),  # DO
+        (3, (1, 0), 1500, True),  # PROBE: what the link takes, whatever routers said
+        (4, (1, 0), 1500, False),  # INTERFACE
+        (5, (1, 3), 1500, False),  # OMIT
+    ],
+)
+def test_what_was_told_of_the_path_counts_as_the_socket_says(
+    version: int, mode: int, pieces: tuple[int, int], mtu: int, dont_fragment: bool
+) -> None:
+    """As Linux (ip_sk_use_pmtu, ip_sk_ignore_df), on a link of 1,500 octets and a path of 1,300."""
+    net = TwoHosts()
+    there = net.bound(net.b, version)
+    where = (B[version], there.getsockname()[1], 0, 0)
+    socket = net.socket(net.a, version)
+    socket.setsockopt(*((IP, 10) if version == 4 else (IPV6, 23)), number(mode))
+    assert net.a.internet.path_mtus.lower(B[version], 1300, 1500, net.loop.now)
+    for size, count in zip((1400, 3000), pieces, strict=True):
+        net.frames.sent.clear()
+        if count == 0:
+            assert errno_of(socket.send_to, bytes(size), 0, where) == "EMSGSIZE"
+            continue
+        assert socket.send_to(bytes(size), 0, where) == size
+        net.run()
+        assert drain(there) == [bytes(size)]
+        sent = [p for _nic, p in net.frames.sent if p.ip is not None and len(p.payload) > 40]
+        assert len(sent) == count
+        assert 1280 < max(packet.ip_length() for packet in sent) <= mtu
+        for packet in sent:
+            assert not isinstance(packet.ip, IPv4) or packet.ip.dont_fragment == dont_fragment
+
+
+def test_on_a_path_narrower_than_any_estimate_do_still_refuses() -> None:
+    """As Linux: WANT lets such datagrams be cut on the way, DO does not."""
+    net = TwoHosts()
+    socket = net.socket(net.a, 4)
+    assert net.a.internet.path_mtus.lower(B[4], 300, 1500, net.loop.now)
+    assert socket.send_to(bytes(1000), 0, (B[4], 9, 0, 0)) == 1000
+    socket.setsockopt(IP, 10, number(2))
+    assert errno_of(socket.send_to, bytes(1000), 0, (B[4], 9, 0, 0)) == "EMSGSIZE"
+    assert socket.send_to(bytes(500), 0, (B[4], 9, 0, 0)) == 500
+
+
+@pytest.mark.parametrize("mode", [3, 4, 5])
+def test_the_largest_datagram_to_oneself_whatever_the_mode(mode: int) -> None:
+    """A loopback has room for an octet more than an IPv4 length can tell."""
+    net = TwoHosts()
+    socket = net.socket(net.a, 4)
+    socket.setsockopt(IP, 10, number(mode))
+    for size in (65508, 65509, 65535):
+        assert errno_of(socket.send_to, bytes(size), 0, (A[4], 9, 0, 0)) == "EMSGSIZE"
+    assert socket.send_to(bytes(65507), 0, (A[4], 9, 0, 0)) == 65507
+
+
+@versions
 def test_one_message_may_differ(version: int) -> None:
     """UDP-016: source, hop limit and class of one datagram, by control items."""
     net = TwoHosts()

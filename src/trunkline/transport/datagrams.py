@@ -19,7 +19,7 @@ from trunkline.internet.reports import Report
 from trunkline.link.nic import Nic
 from trunkline.transport.endpoint import Endpoint, note
 from trunkline.transport.ports import Claim, PortSpace
-from trunkline.wire.header import IpHeader
+from trunkline.wire.header import Header, IpHeader
 
 DONE: Final = 0  # what receiving answers: dealt with,
 NO_PORT: Final = 1  # or nobody here has that port
@@ -32,6 +32,8 @@ PMTU_DONT: Final = 0  # IP_MTU_DISCOVER: never set DF,
 PMTU_WANT: Final = 1  # set it where the datagram fits,
 PMTU_DO: Final = 2  # or refuse what does not
 PMTU_PROBE: Final = 3  # as DO, but only the link counts
+PMTU_INTERFACE: Final = 4  # never set it, refuse what the link does not take
+PMTU_OMIT: Final = 5  # never set it, cut for the link
 
 
 @final
@@ -274,12 +276,39 @@ class DatagramLayer:
     def may_fragment(self, end: DatagramEnd, path: Path, length: int) -> bool:
         """Whether a datagram of `length` octets, IP header not counted, goes without DF."""
         if len(path.dst) == 16:
-            return end.pmtu < PMTU_DO
+            return end.pmtu < PMTU_DO or end.pmtu == PMTU_OMIT
         if end.pmtu == PMTU_WANT:
             if path.generation != self.internet.routes.generation:
                 self.internet.refresh(path)
             return length + 20 > path.mtu
-        return end.pmtu == PMTU_DONT
+        return end.pmtu == PMTU_DONT or end.pmtu >= PMTU_INTERFACE
+
+    def send_carefully(
+        self,
+        end: DatagramEnd,
+        path: Path,
+        upper: Header,
+        data: bytes,
+        protocol: int,
+        hop_limit: int,
+        traffic_class: int,
+        now: int,
+    ) -> int:
+        """Send for an end whose `pmtu` is none of the two usual ones; a result code. As ip_append_data."""
+        internet = self.internet
+        length = upper.header_length + len(data)
+        cut = self.may_fragment(end, path, length)
+        if end.pmtu < PMTU_PROBE:
+            if path.locked and length + 20 > path.mtu:
+                return TOO_BIG  # it would be cut, for the path is narrower than any estimate
+            return internet.send(
+                path, upper, data, protocol, hop_limit, traffic_class, not cut, now
+            )
+        if end.pmtu == PMTU_INTERFACE and cut and length + 20 > path.nic.mtu:
+            return TOO_BIG
+        return internet.send_by_link(
+            path, upper, data, protocol, hop_limit, traffic_class, not cut, now
+        )
 
     def hops_for(self, end: DatagramEnd, path: Path) -> int:
         """The hop limit of a datagram by a path; 0 is the host's default."""
@@ -319,6 +348,8 @@ class DatagramLayer:
                 continue
             # RFC 1122 §4.1.3.3 MUST, UDP-010: the error on the next call; as Linux, hard ones only
             too_big = report.code == TOO_BIG and end.pmtu != PMTU_DONT
+            if end.pmtu >= PMTU_INTERFACE and len(report.remote) == 16:
+                too_big = False  # as Linux: only what goes by the path's MTU in IPv6
             if report.hard or too_big or end.every_error:
                 end.error = report.code
                 note(self.events, end.endpoint)

@@ -16,7 +16,13 @@ from trunkline.base.results import PROHIBITED, PROTOCOL_ERROR, SENT
 from trunkline.internet.layer import Internet
 from trunkline.internet.paths import BROADCAST, MULTICAST, Path
 from trunkline.link.nic import Nic
-from trunkline.transport.datagrams import DONE, Datagram, DatagramEnd, DatagramLayer
+from trunkline.transport.datagrams import (
+    DONE,
+    PMTU_WANT,
+    Datagram,
+    DatagramEnd,
+    DatagramLayer,
+)
 from trunkline.transport.endpoint import Endpoint
 from trunkline.transport.ports import PortSpace
 from trunkline.wire import icmpv4, icmpv6
@@ -66,17 +72,19 @@ class EchoLayer(DatagramLayer):
         if hop_limit < 0:
             hop_limit = self.hops_for(end, path)
         sequence = message[6] << 8 | message[7]
-        may_fragment = self.may_fragment(end, path, len(message))
+        if traffic_class < 0:
+            traffic_class = end.traffic_class
+        upper = Icmp(request, 0, end.local_port << 16 | sequence)
+        data = message[HEADER_LENGTH:]
+        protocol = ICMP if self.version == 4 else ICMPV6
         self.sent += 1
+        if end.pmtu > PMTU_WANT:
+            return self.send_carefully(
+                end, path, upper, data, protocol, hop_limit, traffic_class, now
+            )
+        may_fragment = self.may_fragment(end, path, len(message))
         return self.internet.send(
-            path,
-            Icmp(request, 0, end.local_port << 16 | sequence),
-            message[HEADER_LENGTH:],
-            ICMP if self.version == 4 else ICMPV6,
-            hop_limit,
-            end.traffic_class if traffic_class < 0 else traffic_class,
-            not may_fragment,
-            now,
+            path, upper, data, protocol, hop_limit, traffic_class, not may_fragment, now
         )
 
     def receive(self, nic: Nic, packet: Packet, now: int) -> int:

@@ -20,6 +20,7 @@ from trunkline.link.nic import Nic
 from trunkline.transport.datagrams import (
     DONE,
     NO_PORT,
+    PMTU_WANT,
     Datagram,
     DatagramEnd,
     DatagramLayer,
@@ -67,17 +68,15 @@ class UdpLayer(DatagramLayer):
             path.loop = end.multicast_loop
         if hop_limit < 0:
             hop_limit = self.hops_for(end, path)
-        may_fragment = self.may_fragment(end, path, HEADER_LENGTH + len(data))
+        if traffic_class < 0:
+            traffic_class = end.traffic_class
+        upper = Udp(end.local_port, dst_port, end.checksummed or len(path.dst) == 16)
         self.sent += 1
+        if end.pmtu > PMTU_WANT:
+            return self.send_carefully(end, path, upper, data, UDP, hop_limit, traffic_class, now)
+        may_fragment = self.may_fragment(end, path, HEADER_LENGTH + len(data))
         return self.internet.send(
-            path,
-            Udp(end.local_port, dst_port, end.checksummed or len(path.dst) == 16),
-            data,
-            UDP,
-            hop_limit,
-            end.traffic_class if traffic_class < 0 else traffic_class,
-            not may_fragment,
-            now,
+            path, upper, data, UDP, hop_limit, traffic_class, not may_fragment, now
         )
 
     def receive(self, nic: Nic, packet: Packet, now: int) -> int:
