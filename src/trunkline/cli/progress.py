@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Final, TextIO
 
@@ -28,7 +29,7 @@ class Progress:
     def __init__(self, until: int | None) -> None:
         self.until = until
         self.net: Internet | None = None
-        self.shown = sys.stderr.isatty()
+        self.shown = sys.stderr.isatty() and find_spec("rich") is not None
         self.over = threading.Event()
         self.lock = threading.Lock()
         self.thread = threading.Thread(target=self._show, daemon=True)
@@ -77,12 +78,13 @@ class Progress:
     def _show(self) -> None:
         if self.over.wait(QUIET):
             return
-        draw = _line(self.until)
+        encoding = self.streams[1].encoding
+        draw = _line(self.until, encoding)
         while not self.over.wait(INTERVAL):
             net = self.net
             if net is None or not self.at_start:
                 continue
-            octets = draw(net.loop.now, net.loop.packet_count).encode()
+            octets = draw(net.loop.now, net.loop.packet_count).encode(encoding, "replace")
             with self.lock:
                 if self.at_start:
                     os.write(self.descriptor, _ERASE + octets)
@@ -120,7 +122,7 @@ class _Tidy(io.RawIOBase):
         return len(data)
 
 
-def _line(until: int | None) -> Callable[[int, int], str]:
+def _line(until: int | None, encoding: str) -> Callable[[int, int], str]:
     """What draws the line, from the world's time and its packets."""
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -128,7 +130,7 @@ def _line(until: int | None) -> Callable[[int, int], str]:
 
     console = Console(stderr=True, force_terminal=True, highlight=False)
     columns = [
-        SpinnerColumn(),
+        SpinnerColumn("dots" if encoding.lower().startswith("utf") else "line"),
         TextColumn("{task.completed:.1f} s of the world, {task.fields[packets]} packets"),
         *([] if until is None else [BarColumn(20)]),
         TextColumn("real time"),
