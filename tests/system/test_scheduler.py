@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.system.worlds import make, me, sleep
+from trunkline.system import locks
 from trunkline.system.errors import Deadlock, Spinning, StrandExit, WorldError
-from trunkline.system.locks import Lock, RLock
 from trunkline.system.strands import Wait, current_strand, current_system
 
 
@@ -236,20 +237,21 @@ def test_a_strand_that_will_not_end_is_left_behind() -> None:
 
 def test_locks_are_handed_out_in_order_and_time_out() -> None:
     world, (alice,) = make("alice")
-    lock = Lock()
+    lock = threading.Lock()
     log = []
 
     def worker(name: str) -> None:
         for _ in range(2):
-            with lock:
-                log.append(name)
-                sleep(10)
+            locks.acquire(lock)
+            log.append(name)
+            sleep(10)
+            locks.release(lock)
 
     def impatient() -> None:
         sleep(1)
-        log.append(str(lock.acquire(timeout=5e-9)))
+        log.append(str(locks.acquire(lock, timeout=5e-9)))
         log.append(str(world.loop.now))
-        log.append(str(lock.acquire(blocking=False)))
+        log.append(str(locks.acquire(lock, blocking=False)))
 
     with world:
         world.start(alice, worker, ("a",))
@@ -262,39 +264,56 @@ def test_locks_are_handed_out_in_order_and_time_out() -> None:
 
 def test_rlock_is_the_owners() -> None:
     world, (alice,) = make("alice")
-    lock = RLock()
+    lock: Any = threading.RLock()
     log = []
 
     def outer() -> None:
-        with lock, lock:
-            log.append("outer")
-            sleep(10)
-            saved = lock._release_save()
-            sleep(10)
-            lock._acquire_restore(saved)
-            log.append("again")
+        locks.acquire_rlock(lock)
+        locks.acquire_rlock(lock)
+        log.append("outer")
+        sleep(10)
+        saved = locks.release_save(lock)
+        sleep(10)
+        locks.acquire_restore(lock, saved)
+        log.append("again")
+        locks.release_rlock(lock)
+        sleep(10)
+        locks.release_rlock(lock)
 
-    def inner() -> None:
-        sleep(1)
-        with lock:
-            log.append(f"inner {world.loop.now}")
+    def inner(after: int) -> None:
+        sleep(after)
+        locks.acquire_rlock(lock)
+        log.append(f"inner {world.loop.now}")
+        locks.release_rlock(lock)
 
     with world:
         world.start(alice, outer)
-        world.start(alice, inner)
+        world.start(alice, inner, (1,))
+        world.start(alice, inner, (25,))
         world.run()
-    assert log == ["outer", "inner 10", "again"]
+    assert log == ["outer", "inner 10", "again", "inner 30"]
 
 
-def test_a_lock_of_outside_holds_both_sides() -> None:
-    made_outside = threading.Lock()
-    made_outside.acquire()
-    lock = Lock(made_outside)
-    assert lock.locked() and not lock.acquire(False)
-    lock.release()
-    assert not made_outside.locked()
-    with pytest.raises(RuntimeError):
-        lock.release()
+def test_a_lock_that_a_thread_outside_holds_is_waited_for_really() -> None:
+    world, (alice,) = make("alice")
+    lock = threading.Lock()
+    held = threading.Event()
+
+    def hold() -> None:
+        locks.acquire(lock)
+        held.set()
+        time.sleep(0.1)
+        locks.release(lock)
+
+    with world:
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        assert not locks.acquire(lock, False)
+        program = world.start(alice, locks.acquire, (lock,))
+        world.run()
+        assert program.result is True and world.loop.now == 0
+        thread.join()
 
 
 def test_polling_in_circles_costs_time_after_a_thousand_calls() -> None:
@@ -372,7 +391,7 @@ def test_the_limit_on_strands_has_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_run_repeats_exactly(plans: list[list[int]]) -> None:
     def run() -> list[tuple[int, int]]:
         world, (alice,) = make("alice")
-        lock = Lock()
+        lock = threading.Lock()
         log: list[tuple[int, int]] = []
 
         def program(which: int, plan: list[int]) -> None:
@@ -380,9 +399,10 @@ def test_a_run_repeats_exactly(plans: list[list[int]]) -> None:
                 sleep(span)
                 log.append((which, world.loop.now))
                 if span % 3 == 0:
-                    with lock:
-                        sleep(span)
-                        log.append((-which, world.loop.now))
+                    locks.acquire(lock)
+                    sleep(span)
+                    log.append((-which, world.loop.now))
+                    locks.release(lock)
 
         with world:
             for which, plan in enumerate(plans):

@@ -1,8 +1,8 @@
 """Putting the table in place, and taking it away again without a trace.
 
 Installed once for the process: every entry dispatches by its caller, so that outside hosts everything stays
-real. Names that modules took before (`from time import monotonic`) are found by identity and replaced, as
-are module-level locks; every change is recorded, and `uninstall` undoes them in reverse.
+real. Names that modules took before (`from time import monotonic`) are found by identity and replaced;
+every change is recorded, and `uninstall` undoes them in reverse.
 
 Left out on purpose: what hides in objects: in containers, in instances, in functions within functions.
 """
@@ -14,13 +14,15 @@ import gc
 import importlib
 import socket as socket_module
 import sys
+import threading
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
 from trunkline.intercept import processes, table, tasks, tripwire
 from trunkline.intercept.socket import SimulatedSocket
-from trunkline.system import locks, real
+from trunkline.system import real
 from trunkline.system.strands import current_system
 
 _MISSING: Final = object()
@@ -48,7 +50,8 @@ def install() -> None:
     for module_name, class_name, name, maker in table.MEMBERS:
         _put_member(module_name, class_name, name, maker)
     for module_name, class_name, name, maker in table.TYPE_MEMBERS:
-        _put_type_member(module_name, class_name, name, maker)
+        _put_type_member(_module(module_name), class_name, name, maker)
+    _mend_conditions()
     _put_module_property()
     _number_tasks()
     _scan(swapped)
@@ -80,6 +83,9 @@ def _loaded(module: types.ModuleType) -> None:
     for modules, names, maker in table.VALUES:
         if module.__name__ in modules.split():
             _put_into(module, names, maker, _swapped)
+    for module_name, class_name, name, maker in table.TYPE_MEMBERS:
+        if module.__name__ == module_name:
+            _put_type_member(module, class_name, name, maker)
 
 
 # ------------------------------------------------------------ the table
@@ -150,16 +156,18 @@ def _put_member(module_name: str, class_name: str, name: str, maker: Callable[[A
 
 
 def _put_type_member(
-    module_name: str, class_name: str, name: str, maker: Callable[[Any], Any]
+    module: types.ModuleType | None, class_name: str, name: str, maker: Callable[[Any], Any]
 ) -> None:
     """Change the dictionary of a type written in C, so that every reference to the type obeys."""
-    cls = getattr(_module(module_name), class_name, None)
+    cls = getattr(module, class_name, None)
     if not isinstance(cls, type):
         return
     members = _members_of(cls)
     if members is None or name not in members:
         return
     old = members[name]
+    if isinstance(old, (types.FunctionType, classmethod)):
+        return  # ours already: a module imported afresh, with the same type
     modified = ctypes.pythonapi.PyType_Modified
 
     def put(value: Any) -> None:
@@ -237,11 +245,36 @@ def _new(value: Any, swapped: dict[int, tuple[Any, Any]]) -> Any:
     entry = swapped.get(id(value))
     if entry is not None and entry[0] is value:
         return entry[1]
-    if isinstance(value, real.LockType) and type(value) is real.LockType:
-        return locks.Lock(value)
-    if type(value) is real.RLockType:
-        return locks.RLock(value)
-    return value
+    return _bound_afresh(value) if type(value) is types.BuiltinMethodType else value
+
+
+def _bound_afresh(method: Any) -> Any:
+    """A method of a lock that was taken before the lock's type got ours."""
+    lock = method.__self__
+    if type(lock) is real.LockType or type(lock) is real.RLockType:
+        return getattr(lock, method.__name__)
+    return method
+
+
+def _mend_conditions() -> None:
+    """threading.Condition takes its lock's methods when it is made; Event, Queue and others have one."""
+    mended: list[tuple[weakref.ref[Any], str, Any]] = []
+    for found in gc.get_objects():
+        if issubclass(type(found), threading.Condition):
+            for name, value in list(vars(found).items()):
+                if type(value) is types.BuiltinMethodType:
+                    new = _bound_afresh(value)
+                    if new is not value:
+                        setattr(found, name, new)
+                        mended.append((weakref.ref(found), name, value))
+
+    def undo() -> None:
+        for reference, name, value in mended:
+            condition = reference()
+            if condition is not None:
+                setattr(condition, name, value)
+
+    _undo.append(undo)
 
 
 def _scan_class(cls: type, swapped: dict[int, tuple[Any, Any]]) -> None:
@@ -281,5 +314,14 @@ def _scan_function(function: types.FunctionType, swapped: dict[int, tuple[Any, A
 
 
 _guard: Final = processes.Guard(
-    frozenset(" ".join(row[0] for row in [*table.CALLS, *table.VALUES]).split()), _loaded
+    frozenset(
+        name
+        for names in (
+            *(row[0] for row in table.CALLS),
+            *(row[0] for row in table.VALUES),
+            *(row[0] for row in table.TYPE_MEMBERS),
+        )
+        for name in names.split()
+    ),
+    _loaded,
 )

@@ -23,6 +23,7 @@ from trunkline.intercept import (
     times,
     tls,
 )
+from trunkline.system import locks, real
 
 Call = Callable[..., Any]
 Maker = Callable[[Any], Any]
@@ -122,12 +123,11 @@ CALLS: Final[list[tuple[str, str, Call]]] = [
 VALUES: Final[list[tuple[str, str, Maker]]] = [
     # modules, names, what makes it from the real thing
     ("select", "epoll", selecting.make_epoll),
-    ("_thread", "allocate_lock allocate lock LockType", lambda _real: threads.DispatchLock),
-    ("threading", "_allocate_lock Lock _LockType", lambda _real: threads.DispatchLock),
-    ("_thread threading", "RLock", lambda _real: threads.DispatchRLock),
-    ("threading", "_CRLock", lambda _real: threads.DispatchRLock),
+    # a `_thread` that is imported afresh has the types whose methods are ours
+    ("_thread", "allocate_lock allocate", lambda _real: real.allocate_lock),
+    ("_thread", "LockType lock", lambda _real: real.LockType),
+    ("_thread", "RLock", lambda _real: real.RLockType),
     ("_thread threading", "_ThreadHandle", threads.make_handle),
-    ("queue _queue", "SimpleQueue", threads.make_simple_queue),
 ]
 
 MEMBERS: Final[list[tuple[str, str, str, Maker]]] = [
@@ -145,4 +145,19 @@ TYPE_MEMBERS: Final[list[tuple[str, str, str, Maker]]] = [
     # module, class, attribute, what makes it from the entry in the type's dictionary
     ("datetime", "datetime", "now", times.make_now),
     ("datetime", "datetime", "utcnow", times.make_utcnow),
+    ("_thread", "LockType", "acquire", lambda _real: locks.acquire),
+    ("_thread", "LockType", "acquire_lock", lambda _real: locks.acquire),
+    ("_thread", "LockType", "release", lambda _real: locks.release),
+    ("_thread", "LockType", "release_lock", lambda _real: locks.release),
+    ("_thread", "LockType", "__enter__", lambda _real: locks.enter),
+    ("_thread", "LockType", "__exit__", lambda _real: locks.leave),
+    ("_thread", "RLock", "acquire", lambda _real: locks.acquire_rlock),
+    ("_thread", "RLock", "release", lambda _real: locks.release_rlock),
+    ("_thread", "RLock", "__enter__", lambda _real: locks.enter_rlock),
+    ("_thread", "RLock", "__exit__", lambda _real: locks.leave_rlock),
+    ("_thread", "RLock", "_release_save", lambda _real: locks.release_save),
+    ("_thread", "RLock", "_acquire_restore", lambda _real: locks.acquire_restore),
+    ("_queue", "SimpleQueue", "get", locks.make_get),
+    ("_queue", "SimpleQueue", "put", locks.make_put),
+    ("_queue", "SimpleQueue", "put_nowait", locks.make_put),
 ]

@@ -1,4 +1,4 @@
-"""Threads and locks: in a world, a new thread is a strand and a lock parks.
+"""Threads: in a world, a new one is a strand of the same program.
 
 `threading` is untouched: Condition, Event, Queue, Timer and the executors are its own code over these.
 Python 3.11 and 3.12 start threads with `start_new_thread` and learn of their end by a sentinel lock; 3.13
@@ -14,45 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 from trunkline.base.timers import NEVER
-from trunkline.system import locks, real
+from trunkline.system import real
 from trunkline.system.errors import StrandExit
 from trunkline.system.strands import HOST, STRANDS, Strand, Wait, current_strand
 
 Real = Callable[..., Any]
-
-
-# ------------------------------------------------------------ locks
-
-
-class _LockKind(type):
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, (real.LockType, locks.Lock))
-
-
-class DispatchLock(metaclass=_LockKind):
-    """Stands for `threading.Lock` and `_thread.allocate_lock`."""
-
-    def __new__(cls) -> Any:
-        return real.allocate_lock() if STRANDS.get(real.get_ident()) is None else locks.Lock()
-
-
-class _RLockKind(type):
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, (real.RLockType, locks.RLock))
-
-
-class DispatchRLock(metaclass=_RLockKind):
-    """Stands for `threading.RLock` and `_thread.RLock`."""
-
-    def __new__(cls, *arguments: Any, **named: Any) -> Any:
-        if STRANDS.get(real.get_ident()) is None:
-            return real.RLockType(*arguments, **named)
-        return locks.RLock()
-
-
-for _class, _name in ((DispatchLock, "lock"), (DispatchRLock, "RLock")):
-    _class.__module__ = "_thread"
-    _class.__qualname__ = _class.__name__ = _name
 
 
 # ------------------------------------------------------------ starting
@@ -106,7 +72,7 @@ def set_sentinel(real_set: Real) -> Any:
     strand = current_strand()
     if strand is None:
         return real_set()
-    lock = locks.Lock()
+    lock = real.allocate_lock()
 
     def release() -> None:
         if lock.locked():
@@ -264,26 +230,3 @@ def unregister_exit(real_unregister: Real, function: Any) -> Any:
         return real_unregister(function)
     strand.program.exits[:] = [entry for entry in strand.program.exits if entry[0] != function]
     return None
-
-
-# ------------------------------------------------------------ queues
-
-
-def make_simple_queue(original: Any) -> Any:
-    """queue.SimpleQueue: the one in Python, over our locks, in a host."""
-    import queue
-
-    python_queue: Any = queue._PySimpleQueue  # type: ignore[attr-defined]
-
-    class QueueKind(type):
-        def __instancecheck__(cls, instance: object) -> bool:
-            return isinstance(instance, (original, python_queue))
-
-    class SimpleQueue(metaclass=QueueKind):
-        """Stands for `queue.SimpleQueue`."""
-
-        def __new__(cls) -> Any:
-            return original() if STRANDS.get(real.get_ident()) is None else python_queue()
-
-    SimpleQueue.__module__ = "_queue"
-    return SimpleQueue

@@ -10,7 +10,6 @@ import threading
 from typing import Any
 
 from trunkline.system import real
-from trunkline.system.locks import Lock
 
 
 class MainThread(threading.Thread):
@@ -30,7 +29,7 @@ class MainThread(threading.Thread):
         if hasattr(threading, "_make_thread_handle"):  # 3.13
             thread._handle = threading._make_thread_handle(thread._ident)
         else:
-            thread._tstate_lock = Lock()
+            thread._tstate_lock = real.allocate_lock()
             thread._tstate_lock.acquire()
         thread._daemonic = False  # what threads started from here inherit
         active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]

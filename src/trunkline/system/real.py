@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from types import FrameType
+from typing import Any
 
 allocate_lock = _thread.allocate_lock
 start_new_thread = _thread.start_new_thread
@@ -21,6 +22,12 @@ get_ident = _thread.get_ident
 stack_size = _thread.stack_size
 LockType = _thread.LockType
 RLockType = _thread.RLock
+acquire = LockType.acquire  # of our own locks, too: `lock.acquire` is what programs get
+release = LockType.release
+acquire_rlock: Any = RLockType.acquire
+release_rlock: Any = RLockType.release
+release_save: Any = vars(RLockType)["_release_save"]
+acquire_restore: Any = vars(RLockType)["_acquire_restore"]
 monotonic = time.monotonic
 sleep = time.sleep
 urandom = os.urandom

@@ -242,7 +242,7 @@ class Scheduler:
             if strand is self.current:
                 self._abandon(strand)
             while True:
-                strand.gate.acquire()  # it lost the baton, and must not run on beside others
+                real.acquire(strand.gate)  # it lost the baton, and must not run on beside others
         raise StrandExit
 
     def _abandon(self, strand: Strand) -> None:

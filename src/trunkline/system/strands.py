@@ -165,7 +165,7 @@ class ThreadSwitch(Switch):
     def adopt(self, strand: Strand) -> None:
         """The calling thread becomes `strand`, and holds the baton."""
         strand.ident = real.get_ident()
-        strand.gate.acquire(False)
+        real.acquire(strand.gate, False)
         STRANDS[strand.ident] = strand
 
     def leave(self, strand: Strand) -> None:
@@ -175,17 +175,17 @@ class ThreadSwitch(Switch):
     def to(self, own: Strand, other: Strand) -> None:
         """Pass the baton on and wait for it; a strand's thread is made when it first gets it."""
         self.give(other)
-        own.gate.acquire()
+        real.acquire(own.gate)
 
     def give(self, other: Strand) -> None:
         """Let another strand run."""
         if other.ident == 0:
             self.prepare(other)
-        other.gate.release()
+        real.release(other.gate)
 
     def prepare(self, strand: Strand) -> None:
         """Make the strand's thread, which waits for the baton."""
-        strand.gate.acquire(False)
+        real.acquire(strand.gate, False)
         usual = real.stack_size(STACK_SIZE)
         try:
             strand.ident = real.start_new_thread(self._thread, (strand,))
@@ -195,10 +195,10 @@ class ThreadSwitch(Switch):
     def release(self, strand: Strand) -> None:
         """Open a strand's gate from a thread that has no baton to give."""
         if strand.gate.locked():
-            strand.gate.release()
+            real.release(strand.gate)
 
     def _thread(self, strand: Strand) -> None:
-        strand.gate.acquire()
+        real.acquire(strand.gate)
         ident = real.get_ident()
         STRANDS[ident] = strand
         try:

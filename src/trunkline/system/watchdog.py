@@ -49,23 +49,23 @@ class Watchdog:
         """Begin to watch, unless there is no limit."""
         if self.limit > 0:
             self.stopping = real.allocate_lock()
-            self.stopping.acquire()
+            real.acquire(self.stopping)
             self.gone = real.allocate_lock()
-            self.gone.acquire()
+            real.acquire(self.gone)
             real.start_new_thread(self._watch, (self.stopping, self.gone))
 
     def stop(self) -> None:
         """Watch no longer; return when the thread is done."""
         if self.limit > 0:
-            self.stopping.release()
-            self.gone.acquire()
+            real.release(self.stopping)
+            real.acquire(self.gone)
 
     def _watch(self, stopping: real.LockType, gone: real.LockType) -> None:
         scheduler = self.scheduler
         seen = -1
         looks = 0
         try:
-            while not stopping.acquire(True, self.limit / LOOKS):
+            while not real.acquire(stopping, True, self.limit / LOOKS):
                 if scheduler.rounds != seen:
                     seen = scheduler.rounds
                     looks = 0
@@ -77,7 +77,7 @@ class Watchdog:
                     self._rescue()
                     return
         finally:
-            gone.release()
+            real.release(gone)
 
     def _bite(self) -> None:
         """Say who spins, and unwind it as soon as it executes Python again."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from trunkline.base.timers import NEVER
 from trunkline.fabric.loop import FOREVER, Loop
-from trunkline.system import real, report
+from trunkline.system import locks, real, report
 from trunkline.system.descriptors import DescriptorTable
 from trunkline.system.errors import Deadlock, WorldError
 from trunkline.system.interrupts import interrupts
@@ -192,6 +192,7 @@ class World:
         scheduler.main = main
         scheduler.limit = FOREVER if until == NEVER else until
         self.raising = raising
+        locks.forget()
         collecting = gc.isenabled()
         gc.disable()  # and collect at fixed counts instead
         scheduler.collecting = True
