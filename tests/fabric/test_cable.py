@@ -9,7 +9,7 @@ from trunkline.base.units import MILLISECOND, chance, duration, rate
 from trunkline.fabric.cable import Cable, Impairments, Loopback
 from trunkline.fabric.loop import FOREVER, Loop
 from trunkline.link.nic import BARE, ETHERNET, LOOPBACK, Nic, Node
-from trunkline.wire.ethernet import FRAMING, Ethernet
+from trunkline.wire.ethernet import Ethernet
 from trunkline.wire.frame import encode
 from trunkline.wire.ipv4 import IPv4
 from trunkline.wire.ipv6 import IPv6
@@ -108,9 +108,20 @@ def test_a_packet_arrives_after_the_delay(strict: bool, version: int, kind: int)
 def test_rate_makes_packets_wait_for_each_other() -> None:
     pair = Pair(Impairments(rate=rate("1Mbit"), delay=duration("1ms")))
     packets = [pair.say(bytes(1000)) for _ in range(3)]
-    each = (packets[0].length() + FRAMING) * 8 * 1000  # ns at 1 Mbit/s
+    each = (14 + 20 + 8 + 1000) * 8 * 1000  # ns at 1 Mbit/s: as netem counts, the whole frame
+    assert packets[0].length() * 8000 == each
     pair.settle()
     assert [now for now, _ in pair.far.arrived] == [each * n + MILLISECOND for n in (1, 2, 3)]
+
+
+def test_a_duplicate_takes_its_time_on_the_line() -> None:
+    """As in netem, whose clones are queued again behind the rate."""
+    pair = Pair(Impairments(rate=rate("8Mbit"), duplicate=chance("100%"), queue=2))
+    pair.say(bytes(958))  # frames of 1,000 octets: 1 ms each
+    pair.say(bytes(958))  # the transmitter holds two already
+    pair.settle()
+    assert [now for now, _ in pair.far.arrived] == [MILLISECOND, 2 * MILLISECOND]
+    assert pair.cable.forward.statistics()["queue full"] == 1
 
 
 def test_a_full_queue_drops_the_newest() -> None:

@@ -18,7 +18,6 @@ from trunkline.base.units import SECOND
 from trunkline.fabric.loop import Loop
 from trunkline.link.nic import Nic, Port
 from trunkline.wire.damage import NAMES as DAMAGE_NAMES
-from trunkline.wire.ethernet import FRAMING
 from trunkline.wire.frame import decode, encode, strict_copy
 from trunkline.wire.packet import Packet
 from trunkline.wire.trace import RECEIVED, SENT
@@ -156,7 +155,8 @@ class Direction(Port):
                 if departures:
                     departures.clear()
                     self._departed = 0
-            bits = (packet.length() + FRAMING) * 8
+            # As netem: the octets of the frame, its Ethernet header among them, nothing around it
+            bits = packet.length() * 8
             departure = start + (bits * SECOND + knobs.rate - 1) // knobs.rate
             self._busy_until = departure
             departures.append(departure)
@@ -170,6 +170,11 @@ class Direction(Port):
                 twin.note(f"duplicated by {self.name}")
             self._launch(packet, departure)
             packet = twin
+            if knobs.rate:  # as netem has it, the line carries it as well
+                bits = packet.length() * 8
+                departure += (bits * SECOND + knobs.rate - 1) // knobs.rate
+                self._busy_until = departure
+                self._departures.append(departure)
         self._launch(packet, departure)
 
     def cut(self, now: int) -> None:

@@ -10,9 +10,6 @@ from typing import Final, final
 
 HEADER_LENGTH: Final = 14
 MINIMUM_FRAME: Final = 60  # octets without the frame check sequence; shorter ones are padded
-FRAMING: Final = (
-    24  # preamble, frame check sequence and gap: what a frame costs a wire beyond its octets
-)
 
 _LAYOUT: Final = Struct(">6s6sH")
 
