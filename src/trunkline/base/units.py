@@ -14,6 +14,7 @@ MICROSECOND: Final = 1_000
 MILLISECOND: Final = 1_000_000
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
+LONGEST: Final = 100 * 365 * 24 * 60 * MINUTE
 
 _TIMES: Final = {
     "ns": 1,
@@ -52,7 +53,10 @@ _SIZES: Final = {
 
 def duration(text: str) -> int:
     """Nanoseconds of `20ms`, `1.5s`, `2min`; `0` needs no unit. Raises ValueError that says what was expected."""
-    return _scaled(text, _TIMES, "a duration such as 20ms, 1.5s or 2min")
+    value = _scaled(text, _TIMES, "a duration such as 20ms, 1.5s or 2min")
+    if value > LONGEST:
+        raise ValueError(f"{text!r} is not a duration of at most 100 years")
+    return value
 
 
 def rate(text: str) -> int:
@@ -72,7 +76,7 @@ def chance(text: str) -> int:
     """Parts of 2^32 of `1%`, `0.1%`; `0` needs no sign. Raises ValueError."""
     value = _scaled(text, {"%": CERTAIN // 100}, "a percentage such as 1% or 0.1%", CERTAIN)
     if value > CERTAIN:
-        raise ValueError(f"{text!r} is more than 100%")
+        raise ValueError(f"{text!r} is not a percentage up to 100%")
     return value
 
 

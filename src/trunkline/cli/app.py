@@ -143,6 +143,8 @@ def run(lab: str, realtime: bool, **options: Any) -> int:
     """
     from trunkline.cli.runner import run_lab
 
+    if not lab:
+        raise click.UsageError("found an empty name, expected that of a lab file")
     if realtime:
         raise click.UsageError("--realtime is not in this version; time here is virtual")
     _repeatable()

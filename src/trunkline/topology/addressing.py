@@ -94,7 +94,6 @@ def give_out(description: Description) -> Plan:
     networks = _networks(description, nics)
     for network in networks:
         network.prefixes = _given_prefixes(network)
-    _number(networks)
     taken: dict[bytes, str] = {}
     for network in networks:
         for nic in network.nics:
@@ -105,6 +104,7 @@ def give_out(description: Description) -> Plan:
                         nic.link,
                     )
                 taken[address] = nic.machine
+    _number(networks)
     for network in networks:
         for prefix in network.prefixes:
             _fill(network, prefix, taken)
@@ -231,8 +231,9 @@ def _number(networks: list[Network]) -> None:
         for prefix in network.prefixes:
             for other, owner in written:
                 if _overlap(prefix, other):
+                    how = "is" if prefix == other else f"overlaps {other}, which is"
                     raise TopologyError(
-                        f"the network {prefix} overlaps {other}, which is another link's",
+                        f"the network {prefix} {how} another link's",
                         max(network.links[0], owner.links[0]),
                     )
             written.append((prefix, network))

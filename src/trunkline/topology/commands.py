@@ -58,6 +58,14 @@ def command_mistake(command: str, folder: str = "", cwd: str = "") -> str:
     return f'no file "{script}" in {place}{hint}'
 
 
+def folder_mistake(folder: str, cwd: str) -> str:
+    """What is wrong with a program's directory, "" if nothing is. Without a folder, nobody looks."""
+    if not folder or not cwd or Path(folder, cwd).is_dir():
+        return ""
+    what = "a file" if Path(folder, cwd).exists() else "no such directory"
+    return f'found "{cwd}" ({what} in {folder}), expected the directory that the program starts in'
+
+
 def _script(words: tuple[str, ...]) -> str | None:
     """The script of python's command line; None for a module or code, "" where there is neither."""
     at = 0

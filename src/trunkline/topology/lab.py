@@ -14,7 +14,13 @@ from typing import Final
 
 from trunkline.base import units
 from trunkline.topology import addressing
-from trunkline.topology.commands import SERVICES, command_mistake, service_command, split_command
+from trunkline.topology.commands import (
+    SERVICES,
+    command_mistake,
+    folder_mistake,
+    service_command,
+    split_command,
+)
 from trunkline.topology.description import (
     DOWN,
     HOST,
@@ -49,17 +55,30 @@ from trunkline.topology.table import Table
 
 KINDS: Final = {"hosts": HOST, "routers": ROUTER, "switches": SWITCH}
 _LATER: Final = ("rip", "ospf")  # routing that this version does not have
+_SYNTAX: Final = {  # of tomllib's messages, those that a newcomer would not understand
+    r"Cannot overwrite a value": "this key or table is there already",
+    r"Cannot declare \('(\w+)', '([^']+)'\) twice": r"[\1.\2] is there already",
+    r"Illegal character '\\n'": "found the end of the line, expected a quote before it",
+    r"Invalid value": "expected a value: text in quotes, a number, true, false, a [list] or a {table}",
+    r"Invalid statement": "expected [table], [[table]] or key = value",
+}
 _NIC_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def read_lab(path: str) -> Description:
     """The description that a lab file gives. Raises LabError; its text is what to show."""
+    octets = b""
     try:
-        text = FilePath(path).read_bytes().decode()
+        octets = FilePath(path).read_bytes()
+        text = octets.decode("utf-8-sig")  # with the mark that some editors put first
     except OSError as error:
         raise LabError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise LabError([f"{path}: octet {error.start} is not UTF-8, which TOML is"]) from None
+    except ValueError as error:
+        if not isinstance(error, UnicodeDecodeError):
+            raise LabError([f"{path!r}: cannot be read: {error}"]) from None
+        line = octets.count(b"\n", 0, error.start) + 1
+        found = f"found the octet {octets[error.start]:#04x}, which is not UTF-8"
+        raise LabError([f"{path}:{line}: {found}, expected TOML, which is"]) from None
     return parse_lab(text, path, str(FilePath(path).resolve().parent))
 
 
@@ -89,6 +108,8 @@ def _syntax(file: str, message: str) -> str:
     if found is None:
         return f"{file}: not TOML: {message}"
     text, line, column = found.groups()
+    for theirs, ours in _SYNTAX.items():
+        text = re.sub(theirs, ours, text)
     place = f"{file}:{line}:{column}" if line else f"{file}: at its end"
     return f"{place}: not TOML: {text[:1].lower() + text[1:]}"
 
@@ -203,6 +224,8 @@ class _Lab:
         words = part.text("run")
         if "run" not in part.values:
             part.wrong("", 'found a program without "run", expected run = "python FILE.py"')
+        elif wrong := folder_mistake(self.folder, part.text("cwd")):
+            part.wrong("cwd", wrong)
         elif wrong := command_mistake(words, self.folder, part.text("cwd")):
             part.wrong("run", wrong)
         start = part.measure("start", units.duration, 0)
@@ -284,9 +307,8 @@ class _Lab:
         if "between" not in row.values:
             row.wrong("", 'found no "between", expected between = ["alice", "bob"]')
             return None
-        texts = row.texts("between")
-        if len(texts) != 2:
-            row.expected("between", row.values["between"], 'two names such as ["alice", "bob"]')
+        texts = row.pair("between", 'two names such as ["alice", "bob"]')
+        if not texts:
             return None
         ends = [self.end(row, text, number) for text in texts]
         if ends[0] is None or ends[1] is None:
@@ -345,6 +367,7 @@ class _Lab:
                     "", 'found no "link", expected link = ["alice", "bob"] or the name of a link'
                 )
         links = self.which(row, key) if key in row.values else ()
+        row.ask(*asked)
         row.done()
         if to and links and to not in {end.machine for end in self.ends_of(links[0])}:
             row.wrong("to", f'"{to}" is not an end of that link')
@@ -365,11 +388,8 @@ class _Lab:
                 row.wrong(key, f'no link is named "{value}"' + suggestion(value, self.names))
                 return ()
             return (self.names[value],)
-        ends = row.texts(key)
-        if len(ends) != 2:
-            row.expected(
-                key, value, 'the two ends of a link, such as ["alice", "bob"], or its name'
-            )
+        ends = row.pair(key, 'the two ends of a link, such as ["alice", "bob"], or its name')
+        if not ends:
             return ()
         for end in ends:
             if end not in self.kinds:

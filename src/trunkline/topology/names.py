@@ -19,7 +19,11 @@ def name_mistake(name: str) -> str:
     labels = name.split(".")
     if name.lower() == "localhost":
         return 'found "localhost", which every machine calls itself; expected another name'
-    if not all(_LABEL.fullmatch(label) and len(label) <= NAME_LIMIT for label in labels):
+    if any(len(label) > NAME_LIMIT for label in labels):
+        return (
+            f'found the name "{name[:20]}…", expected at most {NAME_LIMIT} characters between dots'
+        )
+    if not all(_LABEL.fullmatch(label) for label in labels):
         return f'found the name "{name}", expected letters, digits and hyphens, such as "alice" or "www.example"'
     if len(name) > FULL_NAME_LIMIT or labels[-1].isdigit():
         return f'found the name "{name}", expected one that cannot be taken for an address'

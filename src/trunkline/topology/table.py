@@ -11,15 +11,18 @@ from trunkline.topology.places import Path
 class Table:
     """Keys are asked for one by one; `done()` then refuses those that nobody asked for."""
 
-    def __init__(self, mistakes: Mistakes, path: Path, values: dict[str, object]) -> None:
+    def __init__(
+        self, mistakes: Mistakes, path: Path, values: dict[str, object], only: str = ""
+    ) -> None:
         self.mistakes = mistakes
         self.path = path
         self.values = values
+        self.only = only  # the key that the file leaves out, its value standing for the table
         self.known: list[str] = []
 
     def wrong(self, key: str, text: str) -> None:
         """Note a mistake at a key, or "" for the table."""
-        self.mistakes.add((*self.path, key) if key else self.path, text)
+        self.mistakes.add((*self.path, key) if key != self.only and key else self.path, text)
 
     def expected(self, key: str, found: object, expected: str) -> None:
         """Note that something else was expected."""
@@ -42,6 +45,14 @@ class Table:
             return list(value)
         if value is not None:
             self.expected(key, value, 'a list of texts such as ["one", "two"]')
+        return []
+
+    def pair(self, key: str, expected: str) -> list[str]:
+        """A list of two strings, [] where it is none."""
+        value = self._take(key)
+        if isinstance(value, list) and [type(item) for item in value] == [str, str]:
+            return list(value)
+        self.expected(key, value, expected)
         return []
 
     def number(self, key: str, default: int, low: int, high: int) -> int:
@@ -123,12 +134,17 @@ class Table:
         rows = []
         for at, item in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(item, str):
-                item = {inner: item}
-            if isinstance(item, dict):
+                rows.append(Table(self.mistakes, (*self.path, key, at), {inner: item}, inner))
+            elif isinstance(item, dict):
                 rows.append(Table(self.mistakes, (*self.path, key, at), item))
             else:
                 self.expected(key, item, f'text, or a table such as {{ {inner} = "…" }}')
         return rows
+
+    def ask(self, *keys: str) -> None:
+        """Know some keys, whatever is there."""
+        for key in keys:
+            self._take(key)
 
     def done(self) -> None:
         """Refuse the keys that nobody asked for."""
