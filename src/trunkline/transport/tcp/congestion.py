@@ -41,7 +41,7 @@ class Congestion:
         raise NotImplementedError
 
     def on_timeout(self, flight: int, first: bool, now: int) -> None:
-        """The retransmission timer expired; `first` for the first time since progress was made."""
+        """The retransmission timer expired; `first` if no loss has narrowed the window that is under way."""
         raise NotImplementedError
 
     def on_recovered(self, flight: int) -> None:
@@ -126,9 +126,11 @@ class NewReno(Congestion):
         self.credit = 0
 
     def on_timeout(self, flight: int, first: bool, now: int) -> None:
-        # RFC 5681 §3.1 CC-007, CC-008: a repeated timeout keeps ssthresh; CC-009: one segment
-        if first:
-            self.ssthresh = max(flight >> 1, 2 * self.mss)
+        # RFC 5681 §3.1 CC-007, CC-008: a repeated timeout keeps ssthresh; CC-009: one segment. What SACK
+        # said has arrived is not in the network any more: never more than half of what cwnd let go
+        half = max(min(flight, self.cwnd) >> 1, 2 * self.mss)
+        if first or self.ssthresh > max(flight >> 1, 2 * self.mss):
+            self.ssthresh = half
         self.cwnd = self.mss
         self.credit = 0
 

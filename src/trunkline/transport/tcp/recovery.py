@@ -89,9 +89,9 @@ def on_progress(block: Block, acked: int, now: int) -> None:
 def on_timeout(block: Block, now: int) -> None:
     """The retransmission timer expired with data under way. RFC 6298 §5.4-5.6, RFC 5681 §3.1."""
     board = block.scoreboard
-    first = board.first()
+    oldest = board.first()
     policy = block.common.policy
-    reneged = first is not None and first.state & SACKED != 0
+    reneged = oldest is not None and oldest.state & SACKED != 0
     if policy.forget_sacks or reneged:
         # RFC 2018 §5.1 MUST CC-037, RFC 6675 §5.1 CC-043. Linux keeps the news until it proves wrong
         board.forget_sacks()
@@ -100,7 +100,9 @@ def on_timeout(block: Block, now: int) -> None:
     if not block.sack_ok:
         board.sacked = 0
     block.congestion.hystart = None
-    block.congestion.on_timeout(flight(block), block.backoff == 0, now)
+    # a timeout within a fast recovery ends it, but its loss has been answered by the window already
+    first = block.backoff == 0 and block.recovery != RECOVERY
+    block.congestion.on_timeout(flight(block), first, now)
     board.mark_all_lost()
     block.recovery = LOSS
     block.recover = block.snd_nxt
