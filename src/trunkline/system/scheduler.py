@@ -17,7 +17,7 @@ from trunkline.base.timers import NEVER
 from trunkline.fabric.loop import FOREVER, Loop
 from trunkline.system import real
 from trunkline.system.clock import Clock
-from trunkline.system.errors import StrandExit
+from trunkline.system.errors import StrandExit, WorldError
 from trunkline.system.stage import Stage
 from trunkline.system.strands import Strand, Switch, ThreadSwitch, Wait
 
@@ -124,7 +124,9 @@ class Scheduler:
     def adopt(self, system: System | None, program: Program | None, name: str) -> Strand:
         """The calling thread becomes a strand, and has the baton."""
         if self.current is not None:
-            raise RuntimeError("this world is being run already")
+            raise WorldError(
+                f"this world is being run already, and {self.current.where()} has its turn"
+            )
         strand = self.new(system, program, name, None)
         self.base.keep()
         self.stage = self.base

@@ -62,6 +62,7 @@ class Strand(TimerOwner):
         "interrupts",
         "name",
         "number",
+        "outer",
         "over",
         "program",
         "queued",
@@ -94,6 +95,7 @@ class Strand(TimerOwner):
         self.timer = Timer(self, 0)
         self.wait: Wait | None = None  # what it is parked on
         self.queued = False  # in the run queue
+        self.outer: Strand | None = None  # what its thread is when it is not this: in another world
         self.over = False
         self.doomed = False  # every park raises StrandExit
         self.refusals = 0  # how often it has parked since it was doomed
@@ -165,12 +167,17 @@ class ThreadSwitch(Switch):
     def adopt(self, strand: Strand) -> None:
         """The calling thread becomes `strand`, and holds the baton."""
         strand.ident = real.get_ident()
+        strand.outer = STRANDS.get(strand.ident)
         real.acquire(strand.gate, False)
         STRANDS[strand.ident] = strand
 
     def leave(self, strand: Strand) -> None:
-        """The calling thread is an ordinary one again."""
-        STRANDS.pop(strand.ident, None)
+        """The calling thread is an ordinary one again, or a strand of the world that this one ran in."""
+        if strand.outer is None:
+            STRANDS.pop(strand.ident, None)
+        else:
+            STRANDS[strand.ident] = strand.outer
+            strand.outer = None
 
     def to(self, own: Strand, other: Strand) -> None:
         """Pass the baton on and wait for it; a strand's thread is made when it first gets it."""
@@ -209,6 +216,6 @@ class ThreadSwitch(Switch):
         finally:
             strand.body = None
             following = self.finish(strand)
-            del STRANDS[ident]
+            STRANDS.pop(ident, None)
             if following is not strand:
                 self.give(following)

@@ -14,7 +14,7 @@ from typing import Final
 from trunkline.system import real, report
 from trunkline.system.errors import Spinning, StrandExit
 from trunkline.system.scheduler import Scheduler
-from trunkline.system.strands import Strand
+from trunkline.system.strands import STRANDS, Strand
 
 WATCHDOG_LIMIT: Final = 30.0  # real seconds; TRUNKLINE_WATCHDOG says otherwise, 0 is never
 LOOKS: Final = 10  # in the time of the limit
@@ -66,7 +66,7 @@ class Watchdog:
         looks = 0
         try:
             while not real.acquire(stopping, True, self.limit / LOOKS):
-                if scheduler.rounds != seen:
+                if scheduler.rounds != seen or self._elsewhere():
                     seen = scheduler.rounds
                     looks = 0
                     continue
@@ -134,6 +134,11 @@ class Watchdog:
                 continue
         scheduler.current = main
         scheduler.switch.release(main)
+
+    def _elsewhere(self) -> bool:
+        """Whether who has the baton runs a world of its own, which has its own watchdog."""
+        strand = self.scheduler.current
+        return strand is not None and STRANDS.get(strand.ident, strand) is not strand
 
     def _debugged(self) -> bool:
         """Whether the strand that does not go on is held by a debugger's prompt."""

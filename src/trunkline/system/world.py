@@ -142,8 +142,8 @@ class World:
         With a time and no foreground program to wait for it runs to that time: services, faults, clocks.
         """
         scheduler = self.scheduler
-        self._to_the_limit = until != NEVER and not self._unfinished
         main = scheduler.adopt(None, None, "run")
+        self._to_the_limit = until != NEVER and not self._unfinished
         try:
             with self._running(main, until, raising), interrupts(self, None):
                 scheduler.park(Wait(main))
@@ -268,6 +268,9 @@ class World:
         """Unwind every strand, in order of creation, and forget the world. Their noise is silenced."""
         if self.closed:
             return
+        current = self.scheduler.current
+        if current is not None:
+            raise WorldError(f"this world is being run, and cannot be closed by {current.where()}")
         self.closed = True
         WORLDS.remove(self)
         scheduler = self.scheduler
