@@ -164,7 +164,6 @@ PLAIN: Final = {
         78: _flag(),  # IPV6_FREEBIND
     },
     IPPROTO_TCP: {
-        7: _number(6, 1, 127),  # TCP_SYNCNT
         9: _number(0),  # TCP_DEFER_ACCEPT
         16: _number(0, 0, 1),  # TCP_THIN_LINEAR_TIMEOUTS
         19: _number(0, 0, 1),  # TCP_REPAIR

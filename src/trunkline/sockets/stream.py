@@ -59,7 +59,6 @@ class StreamSocket(Socket):
     __slots__ = (
         "connection",
         "error",
-        "linger2",
         "listener",
         "phase",
         "settings",
@@ -76,7 +75,6 @@ class StreamSocket(Socket):
         self.error = 0  # left by a connection that is no longer there
         self.slow_ack = False  # TCP_QUICKACK was set to 0
         self.window_clamp = 0
-        self.linger2 = 60  # TCP_LINGER2, seconds; kept for show
 
     # ---- readiness
 

@@ -16,6 +16,7 @@ TCP_CORK: Final = 3
 TCP_KEEPIDLE: Final = 4
 TCP_KEEPINTVL: Final = 5
 TCP_KEEPCNT: Final = 6
+TCP_SYNCNT: Final = 7
 TCP_LINGER2: Final = 8
 TCP_WINDOW_CLAMP: Final = 10
 TCP_INFO: Final = 11
@@ -59,8 +60,10 @@ def get_tcp(socket: StreamSocket, option: int, now: int) -> bytes | None:
         value = settings.keep_interval // SECOND
     elif option == TCP_KEEPCNT:
         value = settings.keep_count
+    elif option == TCP_SYNCNT:
+        value = settings.syn_retries or socket.transport.tcp.common.policy.syn_retries
     elif option == TCP_LINGER2:
-        value = socket.linger2
+        value = max(settings.fin_wait_2 // SECOND, -1)
     elif option == TCP_WINDOW_CLAMP:
         value = socket.window_clamp
     elif option == TCP_INFO:
@@ -111,10 +114,12 @@ def set_tcp(socket: StreamSocket, option: int, value: bytes) -> bool:
         settings.keep_interval = _within(number, KEEP_LIMIT) * SECOND
     elif option == TCP_KEEPCNT:
         settings.keep_count = _within(number, COUNT_LIMIT)
+    elif option == TCP_SYNCNT:
+        settings.syn_retries = _within(number, COUNT_LIMIT)
     elif option == TCP_LINGER2:
-        socket.linger2 = min(number, LINGER2_LIMIT) if number else LINGER2_DEFAULT
-        if number < 0:
-            socket.linger2 = -1
+        settings.fin_wait_2 = -1
+        if number >= 0:
+            settings.fin_wait_2 = min(number or LINGER2_DEFAULT, LINGER2_LIMIT) * SECOND
     elif option == TCP_WINDOW_CLAMP:
         if not number and socket.connection is not None:
             raise failure("EINVAL")

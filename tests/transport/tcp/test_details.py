@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from tests.transport.tcp.harness import ACK, FIN, MS, PSH, SYN, Bench, Out, Seg
+from tests.transport.tcp.harness import ACK, FIN, MS, PSH, RST, SYN, Bench, Out, S, Seg
+from trunkline.base.results import TIMED_OUT
 from trunkline.transport.tcp.connection import Connection
-from trunkline.wire.tcp import URG, TcpOptions
+from trunkline.transport.tcp.policy import TcpSettings
+from trunkline.wire.tcp import ABSENT, URG, TcpOptions
 
 PLAIN = TcpOptions(1000)
 SACKED = TcpOptions(1000, sack_permitted=True)
@@ -202,6 +204,79 @@ def test_syn_ack_for_a_passive_opening_is_answered() -> None:
     assert (answer.flags, answer.seq, answer.ack) == (ACK, 1, 1)
     bench.inject(Seg(ACK, 1, 1))
     assert listener.ready() == 1
+
+
+def test_one_lost_syn_costs_no_window() -> None:
+    """RFC 6928 §2, CC-031: of two it is one segment; without a round trip, 3 s of timeout."""
+    for wait, segments in ((1500 * MS, 10), (2500 * MS, 1)):
+        for stamp in (ABSENT, 77):
+            bench = Bench()
+            connection = bench.call()
+            bench.after(wait)
+            syn = bench.out()[-1]
+            echo = syn.header.ts_val if stamp != ABSENT else 0
+            answer = Seg(SYN | ACK, 0, 1, options=PLAIN, ts_val=stamp, ts_ecr=echo)
+            bench.inject(answer)
+            bench.out()
+            connection.send(b"x" * 20000, bench.world.now)
+            assert len(bench.out()) == segments
+            if stamp == ABSENT:
+                assert connection.statistics()["rto"] == 3 * S
+            else:  # timestamps tell which SYN was answered, 500 ms ago
+                assert connection.statistics()["srtt"] == 500 * MS
+
+
+def test_syn_retries_of_one_socket() -> None:
+    """TCP_SYNCNT: linear waits or not, no longer than so many doublings take."""
+    for retries, count, end in ((1, 3, 3), (2, 6, 7), (6, 11, 131)):
+        bench = Bench()
+        settings = TcpSettings(bench.host.policy)
+        settings.syn_retries = retries
+        connection = bench.call(settings)
+        bench.after(end * S - MS)
+        assert len(bench.out()) == count
+        assert connection.state_name() == "SYN-SENT"
+        bench.after(2 * MS)
+        assert (connection.state_name(), connection.error) == ("CLOSED", TIMED_OUT)
+
+
+# ---- settings of a connection that stands
+
+
+def test_another_congestion_control() -> None:
+    bench = Bench()
+    connection = bench.accepted(PLAIN)
+    connection.send(b"x" * 10000, bench.world.now)
+    bench.out()
+    bench.inject(Seg(ACK, 1, 10001))
+    window = connection.statistics()["cwnd"]
+    for name in ("reno", "cubic"):
+        connection.settings.congestion = name
+        connection.settings_changed(bench.world.now)
+        assert connection.congestion.name() == name
+        assert connection.statistics()["cwnd"] == window == 20000
+
+
+def test_how_long_fin_wait_2_lasts() -> None:
+    """TCP_LINGER2: only once the program has gone; with -1 a reset at once."""
+    bench = Bench()
+    connection = bench.accepted(PLAIN)
+    connection.settings.fin_wait_2 = 2 * S
+    connection.close(bench.world.now)
+    bench.inject(Seg(ACK, 1, 2))
+    bench.after(1900 * MS)
+    assert connection.state_name() == "FIN-WAIT-2"
+    bench.after(200 * MS)
+    assert connection.state_name() == "CLOSED"
+
+    bench = Bench()
+    connection = bench.accepted(PLAIN)
+    connection.settings.fin_wait_2 = -1
+    connection.close(bench.world.now)
+    assert bench.one().flags == FIN | ACK
+    bench.inject(Seg(FIN | ACK, 1, 2))
+    assert bench.one().flags == RST | ACK
+    assert connection.state_name() == "CLOSED"
 
 
 # ---- urgent data

@@ -219,6 +219,7 @@ def _fin_acknowledged(block: Block, now: int) -> bool:
         enter(block, FIN_WAIT_2, now)
         tell(block)
         orphan_waits(block, now)
+        return block.state == FIN_WAIT_2
     elif state == CLOSING:
         enter_time_wait(block, now)
         return False

@@ -68,12 +68,16 @@ def _syn(block: Block, state: int, now: int) -> None:
         most = policy.syn_ack_retries
     else:
         linear = policy.syn_linear_timeouts
-        most = policy.syn_retries + linear
+        most = (settings.syn_retries or policy.syn_retries) + linear
     first = block.scoreboard.first()
     if block.failed_since == NEVER:
         block.failed_since = first.sent_at if first is not None else now
     waited = now - block.failed_since
-    if block.syn_retries >= most or (settings.user_timeout and waited >= settings.user_timeout):
+    limit = settings.user_timeout
+    if settings.syn_retries and not limit and linear:
+        # as Linux: linear waits or not, no longer than so many doublings would take
+        limit = ((2 << settings.syn_retries) - 1) * policy.rto_initial
+    if block.syn_retries >= most or (limit and waited >= limit):
         finish(block, block.soft_error or TIMED_OUT, now)
         return
     block.syn_retries += 1

@@ -155,7 +155,11 @@ def wait_again(block: Block, now: int) -> None:
 def orphan_waits(block: Block, now: int) -> None:
     """FIN-WAIT-2 of a connection whose program has gone does not last for ever, as in Linux."""
     if block.orphan and block.state == FIN_WAIT_2:
-        arm_life(block, now + block.common.policy.fin_wait_2)
+        wait = block.settings.fin_wait_2
+        if wait < 0:
+            abort(block, now)
+        else:
+            arm_life(block, now + wait)
 
 
 def receive_fin(block: Block, now: int) -> None:

@@ -23,6 +23,7 @@ from trunkline.transport.tcp.block import (
     Block,
     touch,
 )
+from trunkline.transport.tcp.cubic import congestion_named
 from trunkline.transport.tcp.policy import WINDOW_FIELD
 from trunkline.transport.tcp.sending import update_mss
 from trunkline.transport.tcp.sequence import HALF, MASK
@@ -203,6 +204,13 @@ class Connection(Block):
         settings = self.settings
         self.send_buffer = settings.send_buffer
         self.receive_buffer = settings.receive_buffer
+        before = self.congestion
+        if settings.congestion != before.name():
+            after = congestion_named(
+                settings.congestion, before.mss, before.cwnd, before.slow_start_limit
+            )
+            after.ssthresh = before.ssthresh
+            self.congestion = after
         if self.adv_mss:
             self.window_step = max(1, min(self.receive_buffer >> 1, self.adv_mss))
         if self.state >= ESTABLISHED:

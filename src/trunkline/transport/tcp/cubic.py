@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from trunkline.base.units import MILLISECOND
-from trunkline.transport.tcp.congestion import Congestion
+from trunkline.transport.tcp.congestion import Congestion, NewReno
 
 _LONGEST: Final = 1 << 20  # milliseconds from the plateau, beyond which the curve is not followed
 
@@ -120,6 +120,13 @@ class Cubic(Congestion):
         # RFC 9438 §4.6 CC-062: beta = 0.7, never below two segments
         self.ssthresh = max(cwnd * 7 // 10, 2 * self.mss)
         self.epoch = -1
+
+
+def congestion_named(name: str, mss: int, window: int, slow_start_limit: int) -> Congestion:
+    """What `TcpSettings.congestion` names: NewReno for `reno`, CUBIC for anything else."""
+    if name == "reno":
+        return NewReno(mss, window, slow_start_limit)
+    return Cubic(mss, window, slow_start_limit)
 
 
 def cube_root(value: int) -> int:

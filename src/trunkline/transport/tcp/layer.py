@@ -28,9 +28,8 @@ from trunkline.transport.tcp.block import (
     Common,
 )
 from trunkline.transport.tcp.closing import finish
-from trunkline.transport.tcp.congestion import Congestion, NewReno
 from trunkline.transport.tcp.connection import Connection
-from trunkline.transport.tcp.cubic import Cubic
+from trunkline.transport.tcp.cubic import congestion_named
 from trunkline.transport.tcp.errors import reported
 from trunkline.transport.tcp.hystart import HyStart
 from trunkline.transport.tcp.listener import Listener
@@ -349,13 +348,9 @@ class TcpLayer(FlowTable):
         remote_port: int,
     ) -> Connection:
         policy = self.common.policy
-        congestion: Congestion
-        if settings.congestion == "reno":
-            congestion = NewReno(536, 536, policy.slow_start_limit)
-        else:
-            congestion = Cubic(536, 536, policy.slow_start_limit)
-            if policy.hystart:
-                congestion.hystart = HyStart()
+        congestion = congestion_named(settings.congestion, 536, 536, policy.slow_start_limit)
+        if policy.hystart and settings.congestion != "reno":
+            congestion.hystart = HyStart()
         return Connection(
             self.common, settings, path, local, local_port, remote, remote_port, congestion
         )

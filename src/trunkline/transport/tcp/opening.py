@@ -256,12 +256,14 @@ def _establish(block: Block, header: Tcp, now: int) -> None:
     segments = policy.initial_window
     if record is not None:
         if record.state & EVER_RESENT:
-            # RFC 5681 §3.1 MUST CC-003: after a lost SYN one segment; RFC 6298 §5.7 MUST CC-031
-            segments = 1
+            # RFC 5681 §3.1 MUST CC-003: after a lost SYN one segment, though RFC 6928 §2 forgives the first
+            if record.times > 1 + policy.syn_losses_forgiven:
+                segments = 1
+            # RFC 6298 §5.7 MUST CC-031
             block.rto = max(policy.rto_initial, policy.rto_after_syn_loss)
-            if block.ts_ok and header.ts_ecr:
+            if block.ts_ok and header.ts_ecr and policy.sample_after_syn_loss:
                 elapsed = (now // MILLISECOND + block.ts_offset - header.ts_ecr) & MASK
-                if elapsed < HALF and policy.rto_after_syn_loss == policy.rto_initial:
+                if elapsed < HALF:
                     take_sample(block, elapsed * MILLISECOND)
         else:
             take_sample(block, now - record.sent_at)

@@ -51,11 +51,13 @@ class TcpPolicy:
         "rto_min",
         "rto_variance_floor",
         "sack",
+        "sample_after_syn_loss",
         "send_buffer",
         "slow_start_limit",
         "soft_errors_abort_opening",
         "syn_ack_retries",
         "syn_linear_timeouts",
+        "syn_losses_forgiven",
         "syn_retries",
         "time_wait",
         "time_wait_limit",
@@ -71,7 +73,8 @@ class TcpPolicy:
         self.rto_min = 200 * MILLISECOND
         self.rto_variance_floor = 200 * MILLISECOND  # Linux: RTO = SRTT + max(200 ms, 4 RTTVAR)
         self.rto_max = 120 * SECOND
-        self.rto_after_syn_loss = SECOND  # RFC 6298 §5.7 wants 3 s: preset rfc
+        self.rto_after_syn_loss = 3 * SECOND
+        self.sample_after_syn_loss = True  # where timestamps tell, their round trip counts instead
         self.syn_retries = (
             6  # with exponential waits; R2 of a SYN is 131 s, MUST-23 needs preset rfc
         )
@@ -90,6 +93,9 @@ class TcpPolicy:
         # congestion
         self.congestion = "cubic"
         self.initial_window = 10  # segments
+        self.syn_losses_forgiven = (
+            1  # RFC 6928 §2: so many cost no initial window. CC-003: preset rfc
+        )
         self.slow_start_limit = (
             0  # segments for each ACK; 0: what was acknowledged. CC-004: preset rfc
         )
@@ -132,7 +138,8 @@ def rfc_policy() -> TcpPolicy:
     policy.rto_min = SECOND  # RFC 6298 §2.4
     policy.rto_variance_floor = MILLISECOND
     policy.rto_max = MINUTE
-    policy.rto_after_syn_loss = 3 * SECOND
+    policy.sample_after_syn_loss = False
+    policy.syn_losses_forgiven = 0
     policy.syn_retries = 7  # 1+2+4+8+16+32+60+60 s = 183 s. RFC 9293 §3.8.3 MUST-23
     policy.syn_linear_timeouts = 0
     policy.syn_ack_retries = 7
@@ -193,6 +200,7 @@ class TcpSettings:
     __slots__ = (
         "congestion",
         "cork",
+        "fin_wait_2",
         "hop_limit",
         "keep_count",
         "keep_idle",
@@ -206,6 +214,7 @@ class TcpSettings:
         "receive_buffer",
         "report_soft_errors",
         "send_buffer",
+        "syn_retries",
         "traffic_class",
         "user_timeout",
     )
@@ -218,6 +227,7 @@ class TcpSettings:
         self.keep_idle = policy.keep_idle  # MUST-27, MUST-28: configurable, two hours
         self.keep_interval = policy.keep_interval
         self.keep_count = policy.keep_count
+        self.syn_retries = 0  # of an active opening; 0: the policy's
         self.user_timeout = 0  # RFC 9293 §3.8.3 MUST-21: R2 of this connection; 0: the policy's
         self.send_buffer = policy.send_buffer
         self.receive_buffer = policy.receive_buffer
@@ -225,6 +235,7 @@ class TcpSettings:
         self.traffic_class = 0  # RFC 9293 §3.9.1.9 MUST-48; ECN bits are not the caller's
         self.max_segment = 0  # 0: what the path allows
         self.congestion = policy.congestion
+        self.fin_wait_2 = policy.fin_wait_2  # nanoseconds, once closed; -1: a reset at once
         self.linger = -1  # nanoseconds; -1: off; 0: close resets
         self.oob_inline = False
         self.report_soft_errors = True  # RFC 9293 §3.9.1.8 SHLD-20
@@ -239,6 +250,7 @@ class TcpSettings:
         other.keep_idle = self.keep_idle
         other.keep_interval = self.keep_interval
         other.keep_count = self.keep_count
+        other.syn_retries = self.syn_retries
         other.user_timeout = self.user_timeout
         other.send_buffer = self.send_buffer
         other.receive_buffer = self.receive_buffer
@@ -246,6 +258,7 @@ class TcpSettings:
         other.traffic_class = self.traffic_class
         other.max_segment = self.max_segment
         other.congestion = self.congestion
+        other.fin_wait_2 = self.fin_wait_2
         other.linger = self.linger
         other.oob_inline = self.oob_inline
         other.report_soft_errors = self.report_soft_errors
