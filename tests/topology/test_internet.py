@@ -319,7 +319,7 @@ def test_captures_and_statistics(tmp_path: Path) -> None:
         (lambda net: net.host("alice"), 'a second machine "alice": names are unique'),
         (lambda net: net.host("al ice"), 'found the name "al ice", expected letters, digits and hyphens, such as "alice" or "www.example"'),
         (lambda net: net.host("carol", tcp="windows"), "carol: 'windows' is not a TCP policy: expected linux, rfc or freebsd"),
-        (lambda net: net.host("carol", addresses="10.0.0.1"), 'found "10.0.0.1" without a prefix, expected 10.0.0.1/24'),
+        (lambda net: net.host("carol", addresses="10.0.0.1"), 'carol: found "10.0.0.1" without a prefix, expected 10.0.0.1/24'),
         (lambda net: net.link("alice", "bbo"), 'no machine "bbo" here; did you mean "bob"?'),
         (lambda net: net.link("alice", "alice"), "a link joins two machines, and alice is one"),
         (lambda net: net.link("alice", "bob", dealy="1s"), 'link alice-bob: unknown impairment "dealy"; did you mean "delay"?'),

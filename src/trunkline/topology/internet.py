@@ -34,11 +34,18 @@ from trunkline.system.stage import Surroundings
 from trunkline.system.system import System
 from trunkline.system.world import World
 from trunkline.topology import addressing
+from trunkline.topology.arguments import (
+    check_name,
+    checked_interfaces,
+    checked_mapping,
+    checked_mtu,
+    checked_policy,
+    checked_seed,
+    wrong,
+)
 from trunkline.topology.description import (
     DOWN,
-    LARGEST_MTU,
     SET,
-    SMALLEST_MTU,
     SWITCH,
     UP,
     Address,
@@ -51,7 +58,7 @@ from trunkline.topology.lab import read_lab
 from trunkline.topology.links import Link, apply, read_impairments
 from trunkline.topology.machine import HostMachine, Machine, SwitchMachine
 from trunkline.topology.mistakes import TopologyError, suggestion
-from trunkline.topology.names import free_name, name_mistake
+from trunkline.topology.names import free_name
 from trunkline.topology.settling import Settling
 from trunkline.topology.watch import Watchers
 from trunkline.transport.tcp.policy import TcpPolicy, policy_named
@@ -71,7 +78,7 @@ class Internet:
         if strict is None:
             strict = os.environ.get("TRUNKLINE_STRICT") == "1"
         install()
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self.mtu = checked_mtu(mtu, "the network")
         self.loop = Loop(strict)
         self.world = World(self.loop, seed)
@@ -125,14 +132,19 @@ class Internet:
         """
         ends = (self._end(near), self._end(far))
         shown = name or f"{ends[0][0].name}-{ends[1][0].name}"
+        if not isinstance(name, str):
+            raise wrong(name, "the name of a link", f"link {shown}")
         both = read_impairments(shown, dict(impairments))
         forward, backward = dict(both), dict(both)
-        for machine, changes in (to or {}).items():
+        example = '{bob: {"loss": "5%"}}'
+        for machine, changes in checked_mapping(to, example, f"link {shown}: to").items():
             knobs = forward if self._side(ends, machine, shown) else backward
+            changes = checked_mapping(changes, '{"loss": "5%"}', f"link {shown}: to")
             knobs.update(read_impairments(shown, dict(changes)))
         given: list[tuple[Address, ...]] = [(), ()]
-        for machine, written in (addresses or {}).items():
-            given[self._side(ends, machine, shown)] = _interfaces(written)
+        where = f"link {shown}: addresses"
+        for machine, written in checked_mapping(addresses, '{bob: "10.0.1.2/24"}', where).items():
+            given[self._side(ends, machine, shown)] = checked_interfaces(written, where)
         described = [
             End(machine.name, nic, given[side]) for side, (machine, nic) in enumerate(ends)
         ]
@@ -309,6 +321,8 @@ class Internet:
 
     def watch(self, sink: TraceSink) -> None:
         """Tell a trace sink everything from now on; it hears first of the NICs that exist."""
+        if not isinstance(sink, TraceSink):
+            raise wrong(sink, "a TraceSink", "watch")
         if self._watchers is None:
             self._watchers = Watchers()
             self.loop.trace = self._watchers
@@ -404,11 +418,8 @@ class Internet:
         self, name: str, addresses: Written, tcp: str | TcpPolicy, forwarding: bool
     ) -> HostMachine:
         self._check_name(name)
-        own = _interfaces(addresses)
-        try:
-            policy = policy_named(tcp) if isinstance(tcp, str) else tcp
-        except ValueError as error:
-            raise TopologyError(f"{name}: {error}") from None
+        own = checked_interfaces(addresses, name)
+        policy = checked_policy(name, tcp)
         loop = self.loop
         host = Host(name, self.seed, loop.timers, loop.marked, loop.events, policy)
         Loopback(loop, host.add_loopback(loop.number_nic(), loop.now))
@@ -420,13 +431,13 @@ class Internet:
         return machine
 
     def _check_name(self, name: str) -> None:
-        wrong = name_mistake(name)
-        if wrong:
-            raise TopologyError(wrong)
+        check_name(name)
         if any(name.lower() == known.lower() for known in self.machines):
             raise TopologyError(f'a second machine "{name}": names are unique')
 
     def _find(self, machine: Machine | str) -> Machine:
+        if not isinstance(machine, Machine | str):
+            raise wrong(machine, "a machine or its name")
         name = machine if isinstance(machine, str) else machine.name
         found = self.machines.get(name)
         if isinstance(machine, Machine) and machine.net is not self:
@@ -444,6 +455,8 @@ class Internet:
     def _side(
         self, ends: tuple[tuple[Machine, str], ...], machine: Machine | str, link: str
     ) -> int:
+        if not isinstance(machine, Machine | str):
+            raise wrong(machine, "a machine or its name", f"link {link}")
         name = machine if isinstance(machine, str) else machine.name
         names = [end.name for end, _nic in ends]
         if name not in names:
@@ -495,23 +508,6 @@ class _Deed(TimerOwner):
     def on_timer(self, kind: int, now: int) -> None:
         """The time has come."""
         self.action()
-
-
-def checked_mtu(mtu: int, whose: str) -> int:
-    """An MTU that both families can use. Raises TopologyError."""
-    if not SMALLEST_MTU <= mtu <= LARGEST_MTU:
-        raise TopologyError(
-            f"{whose}: an MTU of {mtu}, expected {SMALLEST_MTU} (which IPv6 needs) to {LARGEST_MTU}"
-        )
-    return mtu
-
-
-def _interfaces(written: Written) -> tuple[Address, ...]:
-    try:
-        texts = [written] if isinstance(written, str) else written
-        return tuple(addressing.parse_interface(text) for text in texts)
-    except ValueError as error:
-        raise TopologyError(str(error)) from None
 
 
 def _policy(machine: MachineDescription) -> TcpPolicy:

@@ -5,11 +5,13 @@ What a link can do to packets is named and meant as tc-netem has it; both ways u
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trunkline.base.dice import CERTAIN
 from trunkline.base.units import duration_text, rate_text
 from trunkline.fabric.cable import Cable, Direction, Impairments
+from trunkline.topology.arguments import wrong
 from trunkline.topology.description import IMPAIRMENTS, End
 from trunkline.topology.mistakes import TopologyError, suggestion
 
@@ -87,6 +89,8 @@ class Link:
     def _directions(self, to: Machine | str | None) -> list[Direction]:
         if to is None:
             return [self.cable.forward, self.cable.backward]
+        if not isinstance(to, str) and not hasattr(to, "name"):
+            raise wrong(to, "a machine or its name", f"link {self.name}")
         name = to if isinstance(to, str) else to.name
         if name == self.ends[1].machine:
             return [self.cable.forward]
@@ -113,8 +117,24 @@ def read_impairments(link: str, impairments: dict[str, str | int]) -> dict[str, 
         try:
             changes[name] = reader(str(text))
         except ValueError as error:
-            raise TopologyError(f"link {link}: {name}: {error}") from None
+            text_of = str(error) if isinstance(text, str) else _unquoted(str(error), text, reader)
+            raise TopologyError(f"link {link}: {name}: {text_of}") from None
     return changes
+
+
+def _unquoted(message: str, value: object, reader: Callable[[str], int]) -> str:
+    """A reader's message about a value that is no text, with the text that was perhaps meant."""
+    message = message.replace(repr(str(value)), repr(value), 1)
+    for unit in ("ms", "Mbit", "%"):
+        try:
+            reader(f"{value}{unit}")
+        except ValueError:
+            continue
+        meant = f'"{value}{unit}"'
+        if unit == "%" and isinstance(value, float) and value <= 1:
+            meant += f' or "{value * 100:g}%"'
+        return f"{message} (did you mean {meant}?)"
+    return message
 
 
 def impairment_text(name: str, value: int) -> str:

@@ -12,7 +12,7 @@ from trunkline.link.nic import ETHERNET, LOOPBACK, Nic, Node
 from trunkline.link.switch import Switch
 from trunkline.system.program import Program
 from trunkline.system.system import System
-from trunkline.topology.commands import command_mistake, split_command
+from trunkline.topology.arguments import check_surroundings, checked_command
 from trunkline.topology.description import HOST, ROUTER, SWITCH, Address
 from trunkline.topology.mistakes import TopologyError
 from trunkline.topology.tables import Rows, tables
@@ -93,18 +93,15 @@ class HostMachine(Machine):
         A service runs for as long as the others do. `at` is a time of the world, such as "5s". The handle
         has `.result` and `.exception`.
         """
+        self._check_no_coroutine(target)
+        check_surroundings(self.name, env, cwd, stdin)
+        when = self.net.time(at)
         words: Callable[..., Any] | Sequence[str]
-        if isinstance(target, str):
-            wrong = command_mistake(target)
-            if wrong:
-                raise TopologyError(f"{self.name}: {wrong}")
-            words = split_command(target)
+        if isinstance(target, str) or not callable(target):
+            words = checked_command(self.name, target, cwd, when <= self.net.loop.now)
         else:
-            self._check_no_coroutine(target)
             words = target
-        return self.net.start(
-            self.system, words, arguments, service, self.net.time(at), env, cwd, stdin
-        )
+        return self.net.start(self.system, words, arguments, service, when, env, cwd, stdin)
 
     def _check_no_coroutine(self, target: object) -> None:
         if isinstance(target, Coroutine):
@@ -126,12 +123,18 @@ class HostMachine(Machine):
     @property
     def address(self) -> str:
         """Its first IPv4 address."""
-        return next(text for text in self.addresses if ":" not in text)
+        return self._first(4)
 
     @property
     def address6(self) -> str:
         """Its first IPv6 address."""
-        return next(text for text in self.addresses if ":" in text)
+        return self._first(6)
+
+    def _first(self, version: int) -> str:
+        for text in self.addresses:
+            if (":" in text) == (version == 6):
+                return text
+        raise TopologyError(f"{self.name} has no IPv{version} address: no link of it gives it one")
 
     def add_nic(self, name: str, mac: bytes, mtu: int, number: int) -> Nic:
         """A new NIC, with the link-local address that every IPv6 NIC has: RFC 4291 §2.8."""
