@@ -26,6 +26,7 @@ from trunkline.wire.icmp import Icmp
 from trunkline.wire.ipv4 import IPv4
 from trunkline.wire.ipv6 import FRAGMENT, HOP_BY_HOP, IPv6, build_fragment_header
 from trunkline.wire.packet import Packet
+from trunkline.wire.trace import TraceSink
 from trunkline.wire.udp import Udp
 
 A = parse_address
@@ -389,3 +390,39 @@ def test_hop_by_hop_options_within_the_fragments_are_an_unknown_header() -> None
     assert target.answers() == [
         (4, 1, 6)
     ]  # the Next Header field, once the Fragment header is gone
+
+
+@both
+def test_the_trace_hears_of_every_fragment_that_is_not_used(version: int) -> None:
+    class Watch(TraceSink):
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        def drop(self, node: str, reason: str, packet: Packet | None, now: int) -> None:
+            assert node == "two" and packet is not None
+            self.heard.append(reason)
+
+    target = Target(version)
+    watch = target.host.trace = Watch()
+    body = target.body(bytes(100))
+    for number, start, end, more in (
+        (1, 0, 32, True),
+        (1, 0, 32, True),  # again
+        (1, 24, 56, True),  # into it
+        (1, 32, len(body), False),  # too late
+        (2, 32, len(body), False),
+        (2, 112, 120, True),  # behind the end
+        (3, 8, 8, False),  # nothing
+    ):
+        target.put(target.fragment((body + bytes(20))[start:end], start, more, number))
+    assert watch.heard == [
+        "fragments: duplicate",
+        "fragments: overlap",
+        "fragments: of a refused datagram",
+        "fragments: beyond the end",
+        "fragments: malformed",
+    ]
+    for number in range(DATAGRAMS_LIMIT + 3):
+        target.put(target.fragment(body[:32], 0, True, 10 + number))
+    assert watch.heard[5:] == ["fragments: too many datagrams"] * 3
+    assert all(target.count(reason) >= 1 for reason in watch.heard)

@@ -87,6 +87,15 @@ def test_echo_comes_back_with_all_its_data(version: int, size: int) -> None:
 
 
 @both
+def test_the_code_of_an_echo_request_comes_back_where_it_may(version: int) -> None:
+    """RFC 792: nothing but the type changes; RFC 4443 §4.2: the code is 0."""
+    pair = Pair()
+    request = Icmp(8 if version == 4 else 128, 5, 7)
+    put(pair, Packet(header(version, PEER[version], OWN[version], PROTOCOL[version]), request, b""))
+    assert kinds(pair.one) == [(0, 5) if version == 4 else (129, 0)]
+
+
+@both
 def test_echo_to_oneself_and_to_every_loopback_address(version: int) -> None:
     pair = Pair()
     targets = ["127.0.0.1", "127.9.8.7", "10.0.1.1"] if version == 4 else ["::1", "2001:db8:0:1::1"]

@@ -189,9 +189,9 @@ class Control(Output):
             # RFC 1122 §3.2.2.6 MAY, ICMP-025, as Linux
             if is_multicast(ip.dst) or self.is_broadcast(ip.dst):
                 return self.drop(packet, "icmp: echo to many", now)
-            return self._answer_echo(
-                nic, packet, ip, Icmp(wire4.ECHO_REPLY, 0, icmp.rest), ICMP, now
-            )
+            # RFC 792: the type changes, nothing else
+            reply = Icmp(wire4.ECHO_REPLY, icmp.code, icmp.rest)
+            return self._answer_echo(nic, packet, ip, reply, ICMP, now)
         if kind == wire4.ECHO_REPLY:
             return self.deliver(nic, packet)
         if kind == wire4.TIMESTAMP:

@@ -15,6 +15,7 @@ from typing import Final, final
 from trunkline.base.results import Counters
 from trunkline.base.timers import NEVER, Timer, TimerOwner, TimerQueue
 from trunkline.base.units import SECOND
+from trunkline.link.nic import Node
 from trunkline.wire.frame import decode_upper
 from trunkline.wire.header import IpHeader
 from trunkline.wire.ipv4 import IPv4
@@ -65,11 +66,12 @@ class _Datagram:
 class Reassembler:
     """The datagrams of one host that are not whole yet, the oldest first."""
 
-    __slots__ = ("_counters", "_held", "_timer", "_timers", "octets")
+    __slots__ = ("_counters", "_held", "_node", "_timer", "_timers", "octets")
 
     def __init__(
-        self, owner: TimerOwner, kind: int, timers: TimerQueue, counters: Counters
+        self, node: Node, owner: TimerOwner, kind: int, timers: TimerQueue, counters: Counters
     ) -> None:
+        self._node = node
         self.octets = 0  # what is held, overhead included
         self._counters = counters
         self._held: dict[tuple[bytes, bytes, int, int], _Datagram] = {}
@@ -86,10 +88,10 @@ class Reassembler:
         end = start + size
         if size == 0 or (ip.more_fragments and size & 7) or end + ip.header_length > LARGEST + 48:
             # RFC 791 §2.3, IP4-018: all but the last are multiples of 8 octets
-            self._counters.count("fragments: malformed")
+            self._lose(packet, "fragments: malformed", now)
             return None
         if ip.version == 4 and end + ip.header_length > LARGEST:
-            self._counters.count("fragments: too long in all")
+            self._lose(packet, "fragments: too long in all", now)
             return None
         # RFC 791 §3.2, IP4-017; RFC 8200 §4.5, IP6-010: what belongs together.
         key = (ip.src, ip.dst, ip.protocol if ip.version == 4 else -1, ip.identification)
@@ -97,15 +99,17 @@ class Reassembler:
         if datagram is None:
             datagram = self._begin(key, now)
         elif datagram.refused:
-            self._counters.count("fragments: of a refused datagram")
+            self._lose(packet, "fragments: of a refused datagram", now)
             return None
-        if not self._insert(datagram, packet, ip, start, end):
+        reason = self._insert(datagram, packet, ip, start, end)
+        if reason:
+            self._lose(packet, reason, now)
             return None
         if datagram.octets != datagram.end or datagram.first is None:
-            self._make_room(datagram)
+            self._make_room(datagram, now)
             return None
         self._drop(key, datagram)
-        return self._whole(datagram)
+        return self._whole(datagram, now)
 
     def expire(self, now: int) -> list[Packet]:
         """Give up what is too old: the first fragments of those datagrams that had one."""
@@ -130,7 +134,7 @@ class Reassembler:
     def _begin(self, key: tuple[bytes, bytes, int, int], now: int) -> _Datagram:
         if len(self._held) >= DATAGRAMS_LIMIT:
             oldest = next(iter(self._held))
-            self._counters.count("fragments: too many datagrams")
+            self._lose(self._held[oldest].first, "fragments: too many datagrams", now)
             self._drop(oldest, self._held[oldest])
         datagram = _Datagram(now + REASSEMBLY_TIMEOUT)
         self._held[key] = datagram
@@ -140,37 +144,32 @@ class Reassembler:
 
     def _insert(
         self, datagram: _Datagram, packet: Packet, ip: IpHeader, start: int, end: int
-    ) -> bool:
-        """Put a fragment in its place; false if it is not used."""
+    ) -> str:
+        """Put a fragment in its place; why it is not used, empty if it is."""
         starts = datagram.starts
         pieces = datagram.pieces
         place = bisect_left(starts, start)
         if place < len(starts):
             if starts[place] == start and pieces[place] == packet.payload:
                 # RFC 8200 §4.5, IP4-015: exact duplicates are ignored
-                self._counters.count("fragments: duplicate")
-                return False
+                return "fragments: duplicate"
         if (place < len(starts) and starts[place] < end) or (
             place > 0 and starts[place - 1] + len(pieces[place - 1]) > start
         ):
             # As Linux, for IPv4 alone: the same data cut in another way, perhaps by another router
             if ip.version == 4 and (ip.more_fragments or end == datagram.end):
                 if _is_covered(datagram, start, end):
-                    self._counters.count("fragments: duplicate")
-                    return False
+                    return "fragments: duplicate"
             # RFC 5722 §4 MUST, IP6-015, IP4-016: any overlap gives the whole datagram up
-            self._refuse(datagram, "fragments: overlap")
-            return False
+            return self._refuse(datagram, "fragments: overlap")
         if ip.more_fragments:
             beyond = datagram.end >= 0 and end >= datagram.end
         else:
             beyond = place < len(starts) or (datagram.end >= 0 and datagram.end != end)
         if beyond:
-            self._refuse(datagram, "fragments: beyond the end")
-            return False
+            return self._refuse(datagram, "fragments: beyond the end")
         if len(starts) >= PIECES_LIMIT:
-            self._refuse(datagram, "fragments: too many of one datagram")
-            return False
+            return self._refuse(datagram, "fragments: too many of one datagram")
         if not ip.more_fragments:
             datagram.end = end
         starts.insert(place, start)
@@ -182,20 +181,20 @@ class Reassembler:
         datagram.ecn |= 1 << (ip.traffic_class & 3)
         if start == 0:
             datagram.first = packet
-        return True
+        return ""
 
-    def _whole(self, datagram: _Datagram) -> Packet | None:
+    def _whole(self, datagram: _Datagram, now: int) -> Packet | None:
         """One packet made of all the pieces, its upper header read."""
         first = datagram.first
         assert first is not None and first.ip is not None
         header = first.ip.header_length - (0 if first.ip.version == 4 else 48)
         if header + datagram.octets > LARGEST:
-            self._counters.count("fragments: too long in all")
+            self._lose(first, "fragments: too long in all", now)
             return None
         ecn = datagram.ecn
         if ecn & _NOT_ECT and ecn != _NOT_ECT:
             # RFC 3168 §5.3: ECN-capable and not cannot be one datagram
-            self._counters.count("fragments: ECN codepoints differ")
+            self._lose(first, "fragments: ECN codepoints differ", now)
             return None
         ip = copy_ip(first.ip)
         ip.fragment_offset = 0
@@ -213,32 +212,39 @@ class Reassembler:
         packet.identity = first.identity
         packet.notes = first.notes
         if ip.fragment_offset or ip.more_fragments:
-            self._counters.count("fragments: within fragments")
+            self._lose(first, "fragments: within fragments", now)
             return None
         self._counters.count("fragments: reassembled")
         return packet
 
-    def _refuse(self, datagram: _Datagram, reason: str) -> None:
-        """Give a datagram up, and whatever else comes for it, until its time is over."""
+    def _lose(self, packet: Packet | None, reason: str, now: int) -> None:
+        """Count what is lost, and tell the trace of the packet that shows it."""
         self._counters.count(reason)
+        trace = self._node.trace
+        if trace is not None and packet is not None:
+            trace.drop(self._node.name, reason, packet, now)
+
+    def _refuse(self, datagram: _Datagram, reason: str) -> str:
+        """Give a datagram up, and whatever else comes for it, until its time is over; the reason."""
         datagram.refused = True
         self.octets -= datagram.charge
         datagram.charge = 0
         datagram.starts.clear()
         datagram.pieces.clear()
         datagram.first = None
+        return reason
 
     def _drop(self, key: tuple[bytes, bytes, int, int], datagram: _Datagram) -> None:
         del self._held[key]
         self.octets -= datagram.charge
         datagram.charge = 0
 
-    def _make_room(self, newest: _Datagram) -> None:
+    def _make_room(self, newest: _Datagram, now: int) -> None:
         """Give up the oldest datagrams until the store is within its limit; `newest` last of all."""
         while self.octets > OCTETS_LIMIT:
             key = next(iter(self._held))
             datagram = self._held[key]
-            self._counters.count("fragments: too many octets")
+            self._lose(datagram.first, "fragments: too many octets", now)
             self._drop(key, datagram)
             if datagram is newest:
                 return

@@ -287,7 +287,7 @@ class Internet(Control):
                 return None
         reassembler = self._reassembler
         if reassembler is None:
-            reassembler = Reassembler(self, REASSEMBLY, self.timers, self.counters)
+            reassembler = Reassembler(self.node, self, REASSEMBLY, self.timers, self.counters)
             self._reassembler = reassembler
         return reassembler.add(packet, ip, now)
 
