@@ -150,7 +150,7 @@ def _extra(extra: str) -> Finding | None:
 
 
 def _remedy(extra: str) -> str:
-    """How an extra is installed beside this very trunkline: one from a checkout is not in an index."""
+    """How an extra is installed beside this very trunkline, which pip lets alone where it is no checkout."""
     try:
         origin = json.loads(
             importlib.metadata.distribution("trunkline").read_text("direct_url.json") or "{}"
@@ -158,7 +158,7 @@ def _remedy(extra: str) -> str:
     except (importlib.metadata.PackageNotFoundError, ValueError):
         origin = {}
     # A compiled one stays what it is: -e would put the interpreted sources in its place.
-    if "dir_info" in origin and not COMPILED:
+    if origin.get("dir_info", {}).get("editable") and not COMPILED:
         folder = url2pathname(urlsplit(origin["url"]).path)
         return f"pip install -e '.[{extra}]' in {folder}"
     return f"pip install 'trunkline[{extra}]'"
