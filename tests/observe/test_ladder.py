@@ -246,3 +246,6 @@ def test_long_names_and_addresses_fit(name: str) -> None:
         rungs = [line for line in lines if "│" in line]
         assert len({line.index("│") for line in rungs}) == 1
         assert len({line.rindex("│") for line in rungs}) == 1
+    listed = conversation_table(conversations(recorder)).split("\n")
+    assert max(len(line) for line in listed) <= WIDTH
+    assert "yyyyyyy…:40000 calls" in listed[2] if len(name) > 3 else " calls bob:80" in listed[2]

@@ -16,7 +16,13 @@ from trunkline.wire.header import ICMP, ICMPV6, TCP, UDP
 from trunkline.wire.text import protocol_text
 
 EXPECTED: Final = "a number, alice:bob, alice:bob:8080 or :8080"
-NAME_SHOWN: Final = 20
+WIDTH: Final = 100
+NAMES_SHOWN: Final = (
+    63,
+    20,
+    14,
+    8,
+)  # characters of a name, the first that leave lines short enough
 
 
 def choose(found: list[Conversation], choice: str = "") -> Conversation:
@@ -73,14 +79,18 @@ def main_conversation(found: list[Conversation]) -> Conversation:
 def conversation_table(found: list[Conversation], limit: int = 0) -> str:
     """A row for each exchange, numbered as `choose` takes them; `limit` rows at most, 0 for all."""
     shown = found[:limit] if limit else found
-    rows = [_row(number, conversation) for number, conversation in enumerate(shown, 1)]
-    text = table(["", "conversation", "over", "packets", "lost", "begins", "No.", ""], rows)
+    head = ["", "conversation", "over", "packets", "lost", "begins", "No.", ""]
+    text = ""
+    for room in NAMES_SHOWN:
+        text = table(head, [_row(number, one, room) for number, one in enumerate(shown, 1)])
+        if max(len(line) for line in text.split("\n")) <= WIDTH:
+            break
     if len(shown) < len(found):
         text += f"\nand {len(found) - len(shown):,} more"
     return text
 
 
-def _row(number: int, conversation: Conversation) -> list[str]:
+def _row(number: int, conversation: Conversation, room: int) -> list[str]:
     protocol = conversation.key.protocol
     verb = "calls" if protocol == TCP else "writes to" if protocol == UDP else "pings"
     messages = conversation.messages
@@ -94,7 +104,7 @@ def _row(number: int, conversation: Conversation) -> list[str]:
         over += f", IPv{4 if len(conversation.left[0]) == 4 else 6}"
     return [
         f"{number:,}",
-        f"{_end(conversation, True)} {verb} {_end(conversation, False)}",
+        f"{_end(conversation, True, room)} {verb} {_end(conversation, False, room)}",
         over,
         f"{len(messages):,}",
         f"{lost:,}" if lost else "",
@@ -104,13 +114,13 @@ def _row(number: int, conversation: Conversation) -> list[str]:
     ]
 
 
-def _end(conversation: Conversation, left: bool) -> str:
-    """`bob:8080`."""
+def _end(conversation: Conversation, left: bool, room: int) -> str:
+    """`bob:8080`, the name cut to so many characters."""
     node = conversation.left_node if left else conversation.right_node
     address, port = conversation.left if left else conversation.right
     name = node or address_text(address)
-    if len(name) > NAME_SHOWN:
-        name = name[: NAME_SHOWN - 1] + "…"
+    if len(name) > room:
+        name = name[: room - 1] + "…"
     return f"{name}:{port}" if conversation.key.protocol in (TCP, UDP) else name
 
 

@@ -102,11 +102,11 @@ class Conversation:
         """When its last packet was sent or arrived."""
         return max(max([message.sent, *message.arrivals]) for message in self.messages)
 
-    def called(self, left: bool, *verbs: str) -> int:
-        """When the program at an end first called one of these, or NEVER."""
+    def called(self, left: bool, *verbs: str) -> Call | None:
+        """What the program at an end first called of these, if it did."""
         end = self.left if left else self.right
-        times = [call.now for call in self.calls if call.local == end and call.verb in verbs]
-        return times[0] if times else NEVER
+        found = [call for call in self.calls if call.local == end and call.verb in verbs]
+        return found[0] if found else None
 
     def answered(self) -> bool:
         """Whether a TCP call was taken: both ends said SYN. Of other exchanges: whether both ends spoke."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from trunkline.base.addresses import address_text
 from trunkline.base.units import clock_text
 from trunkline.observe.choosing import choose, conversation_table
-from trunkline.observe.conversations import NEVER, Conversation, conversations
+from trunkline.observe.conversations import Conversation, conversations
 from trunkline.observe.folding import Mark, folded
 from trunkline.observe.phrases import PICK_UP, Phrases, Rung
 from trunkline.observe.recorder import Recorder
@@ -85,8 +85,8 @@ def _marks(conversation: Conversation, rungs: list[Rung]) -> list[Mark]:
         return marks
     accepted = conversation.called(False, "accept")
     opened = next((rung for rung in rungs if rung.words.startswith(PICK_UP)), None)
-    if accepted != NEVER and (opened is None or opened.message.arrived != accepted):
-        marks.append(Mark(accepted, False, "", "pick up: accept() returns"))
+    if accepted is not None and (opened is None or opened.message.arrived != accepted.now):
+        marks.append(Mark(accepted.now, False, "", PICK_UP))
     for left in (True, False):
         closed = conversation.called(left, "close", "shutdown")
         ends = [
@@ -96,8 +96,9 @@ def _marks(conversation: Conversation, rungs: list[Rung]) -> list[Mark]:
             and isinstance(rung.message.packet.upper, Tcp)
             and rung.message.packet.upper.flags & (FIN | RST)
         ]
-        if closed != NEVER and conversation.answered() and (not ends or ends[0] > closed):
-            marks.append(Mark(closed, left, "", "hang up when all is said: close()"))
+        if closed is None or not conversation.answered() or (ends and ends[0] <= closed.now):
+            continue
+        marks.append(Mark(closed.now, left, "", f"hang up when all is said: {closed.verb}()"))
     return marks
 
 

@@ -268,7 +268,8 @@ class Phrases:
         conversation = self._conversation
         if mine is not self._left:
             return "the line stands"
-        if conversation.calls and conversation.called(False, "accept") != rung.message.arrived:
+        accepted = conversation.called(False, "accept")
+        if conversation.calls and (accepted is None or accepted.now != rung.message.arrived):
             return f"the line stands; {other.name} has not picked up yet"
         return f"{PICK_UP}, the line stands"
 
