@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from trunkline.base.timers import NEVER
 from trunkline.fabric.loop import FOREVER, Loop
-from trunkline.system import locks, real, report
+from trunkline.system import garbage, locks, real, report
 from trunkline.system.descriptors import DescriptorTable
 from trunkline.system.errors import Deadlock, WorldError
 from trunkline.system.interrupts import interrupts
@@ -60,6 +60,7 @@ class World:
         self._ended_at = NEVER  # when the last of them ended
         self._to_the_limit = False  # the run waits for its time alone
         self._pids = FIRST_PID
+        garbage.world_begins(bool(WORLDS))
         WORLDS.append(self)
         self.nowhere = System(self, None, "")  # no machine: what a loop for all of them is made on
         del self.systems[""]
@@ -290,7 +291,7 @@ class World:
                 program.timer.deadline = NEVER
                 program.done = True
             _settle(idents)
-            real.collect()
+            # garbage.world_ends(bool(WORLDS))
 
     def _unwind(self, main: Strand, strand: Strand) -> None:
         if strand.over:

@@ -1,0 +1,92 @@
+"""Worlds come and go: what they leave is collected, at little cost, and nothing else is touched."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+import trunkline
+from tests.system.worlds import make
+from trunkline.intercept import uninstall
+from trunkline.system import garbage
+
+
+@pytest.fixture(autouse=True)
+def nothing_frozen() -> Iterator[None]:
+    before = gc.get_freeze_count()
+    gc.unfreeze()
+    yield
+    assert gc.get_freeze_count() == 0
+    if before:
+        gc.freeze()
+
+
+class Thing:
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+        self.itself = self  # only a collection finds it
+
+    def __del__(self) -> None:
+        self.log.append("gone")
+
+
+def test_what_a_program_leaves_behind_is_gone_when_its_world_is_closed() -> None:
+    world, (alice,) = make("alice")
+    log: list[str] = []
+    with world:
+        world.start(alice, Thing, (log,))
+        world.run()
+        world.programs.clear()
+        alice.programs.clear()
+        world.finished.clear()
+        assert log == []
+    assert log == ["gone"]
+
+
+def test_a_collection_does_not_look_at_what_is_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def collect() -> int:
+        looked_at.append(len(gc.get_objects()))
+        return gc.collect()
+
+    old = [[number] for number in range(100_000)]
+    monkeypatch.setattr("trunkline.system.real.collect", collect)
+    world, _ = make("alice")
+    other, _ = make("bob")
+    world.close()
+    other.close()
+    assert len(looked_at) == 2 and max(looked_at) < 20_000
+    assert gc.get_freeze_count() == 0 and len(old) == 100_000
+
+
+def test_what_somebody_else_has_frozen_stays_so() -> None:
+    gc.freeze()
+    try:
+        world, _ = make("alice")
+        world.close()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+
+
+def test_a_thousand_worlds_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "LEAST", 5_000)
+    alive: weakref.WeakSet[trunkline.Internet] = weakref.WeakSet()
+    most = 0
+    try:
+        for _ in range(1000):
+            net = trunkline.Internet()
+            net.link(net.host("alice"), net.host("bob"))
+            net.close()
+            alive.add(net)
+            most = max(most, len(alive))
+    finally:
+        uninstall()
+    assert most < 1000 or len(gc.get_objects()) > 500_000  # a quarter of this process's heap
+    del net
+    gc.collect()
+    assert not alive
