@@ -23,9 +23,9 @@ TASKS_SHOWN: Final = 20  # of one event loop
 DEEPEST: Final = 100  # frames of one task
 OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 START: Final = os.path.join(OURS, "system", "program.py")
+_SWITCH: Final = "(TRUNKLINE_WATCHDOG=SECONDS, or 0 for never)"
 _ADVICE: Final = (
-    " of real time without waiting for anything, so simulated time stands still"
-    " (TRUNKLINE_WATCHDOG=SECONDS, or 0 for never)"
+    f" of real time without waiting for anything, so simulated time stands still {_SWITCH}"
 )
 
 
@@ -53,6 +53,14 @@ def deadlock(world: World) -> str:
 def spinning(strand: Strand, limit: float) -> str:
     """What a Spinning says."""
     lines = [f"{strand.where()} has kept the processor for {limit:g} s{_ADVICE}"]
+    lines.extend(_strand(strand))
+    return "\n".join(lines)
+
+
+def polling(strand: Strand, limit: float) -> str:
+    """What a Spinning says of a strand that only asks whether something is ready."""
+    patience = f"{limit:g} s of real time"
+    lines = [f"{strand.where()} has polled for {patience}, and nothing can become ready {_SWITCH}"]
     lines.extend(_strand(strand))
     return "\n".join(lines)
 

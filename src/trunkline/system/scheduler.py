@@ -156,6 +156,10 @@ class Scheduler:
             self._refuse(strand)
         self.calls = 0
         self.cost = CALL_COST
+        return self._wait(wait, deadline)
+
+    def _wait(self, wait: Wait, deadline: int) -> bool:
+        strand = wait.strand
         while True:
             if strand.interrupts and self._interrupt(wait):
                 return True
@@ -230,9 +234,11 @@ class Scheduler:
         strand = self.current
         if strand is None or strand.ident != real.get_ident() or strand.wait is not None:
             return
+        if strand.doomed:
+            self._refuse(strand)
         calls, cost = self.calls, self.cost
-        self.park(Wait(strand), self.loop.now + cost)
-        self.calls = calls
+        self._wait(Wait(strand), self.loop.now + cost)
+        self.calls = calls  # whatever others have waited for meanwhile
         self.charged += cost
         self.cost = min(cost + cost // 64, CALL_COST_MAX)
 

@@ -1,7 +1,8 @@
-"""The watchdog: a real thread that notices a strand which never gives the baton back.
+"""The watchdog: a real thread that notices a strand which never gives the baton back, or only polls.
 
 Virtual time stands still while a program computes, so a program that spins would freeze the world without
-a word. After a limit of real seconds the run ends with the spinning strand's stack.
+a word; one that asks again and again whether something is ready, where nothing can become so, would go on
+for ever. After a limit of real seconds the run ends with the stack of either.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 from trunkline.system import real, report
 from trunkline.system.errors import Spinning, StrandExit
-from trunkline.system.scheduler import Scheduler
+from trunkline.system.scheduler import FREE_CALLS, Scheduler
 from trunkline.system.strands import STRANDS, Strand
 
 WATCHDOG_LIMIT: Final = 30.0  # real seconds; TRUNKLINE_WATCHDOG says otherwise, 0 is never
@@ -37,10 +38,12 @@ def limit_seconds() -> float:
 class Watchdog:
     """Watches one scheduler while it runs."""
 
-    __slots__ = ("gone", "limit", "scheduler", "stopping")
+    __slots__ = ("calls", "gone", "limit", "packets", "scheduler", "stopping")
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
+        self.calls = 0  # polls without progress, and packets, at the last look
+        self.packets = 0
         self.limit = limit_seconds()
         self.stopping = real.allocate_lock()
         self.gone = real.allocate_lock()
@@ -63,9 +66,12 @@ class Watchdog:
     def _watch(self, stopping: real.LockType, gone: real.LockType) -> None:
         scheduler = self.scheduler
         seen = -1
-        looks = 0
+        looks = polls = 0
         try:
             while not real.acquire(stopping, True, self.limit / LOOKS):
+                polls = polls + 1 if self._only_polls() else 0
+                if polls == LOOKS and not self._debugged():
+                    self._end_polling()
                 if scheduler.rounds != seen or self._elsewhere():
                     seen = scheduler.rounds
                     looks = 0
@@ -78,6 +84,22 @@ class Watchdog:
                     return
         finally:
             real.release(gone)
+
+    def _only_polls(self) -> bool:
+        """Whether since the last look somebody polled, and nothing else happened or is to come."""
+        scheduler = self.scheduler
+        calls, packets = scheduler.calls, scheduler.loop.packet_count
+        only = FREE_CALLS < calls >= self.calls and packets == self.packets
+        self.calls, self.packets = calls, packets
+        strand = scheduler.current
+        return only and all(t.owner is strand for t in scheduler.loop.timers.awaited())
+
+    def _end_polling(self) -> None:
+        """It comes by the scheduler all the time, and is ended there."""
+        scheduler = self.scheduler
+        strand = scheduler.current
+        if strand is not None:
+            scheduler.stop(Spinning(report.polling(strand, self.limit)))
 
     def _bite(self) -> None:
         """Say who spins, and unwind it as soon as it executes Python again."""
