@@ -33,6 +33,7 @@ from trunkline.link.arp import (
     REQUESTS_IN,
     UNKNOWN_OPERATION,
 )
+from trunkline.link.nic import LOOPBACK, Nic
 from trunkline.wire.arp import REPLY, REQUEST, Arp
 from trunkline.wire.ethernet import padded
 from trunkline.wire.frame import encode
@@ -55,6 +56,24 @@ def test_request_for_own_address_is_answered_to_the_asker() -> None:
     assert (answer.sender_mac, answer.sender_ip) == (OWN_MAC, V4.own)
     assert (answer.target_mac, answer.target_ip) == (PEER_MAC, V4.peer)
     assert bench.count(REQUESTS_IN) == bench.count(REPLIES_OUT) == 1
+
+
+def test_an_address_of_another_nic_is_answered_for() -> None:
+    """As Linux: addresses are the host's. A loopback address stays in it, and so does one that is down."""
+    bench = Bench()
+    loopback = Nic(bench.node, "lo", LOOPBACK, b"", 65536, 7)
+    loopback.addresses[parse_address("127.0.0.1")] = 8
+    loopback.addresses[parse_address("192.0.2.1")] = 32
+    for text in ("192.0.2.1", "127.0.0.1", "192.0.2.2"):
+        bench.receive(V4.request(parse_address(text), V4.peer, PEER_MAC))
+    [packet] = bench.out()
+    answer = packet.upper
+    assert isinstance(answer, Arp)
+    assert (answer.operation, answer.sender_mac) == (REPLY, OWN_MAC)
+    assert answer.sender_ip == parse_address("192.0.2.1")
+    loopback.up = False
+    bench.receive(V4.request(parse_address("192.0.2.1"), V4.peer, PEER_MAC))
+    assert bench.out() == []
 
 
 def test_request_for_another_is_not_answered_and_its_sender_not_kept() -> None:

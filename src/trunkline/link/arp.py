@@ -63,7 +63,7 @@ class ArpSolicitor(Solicitor):
         if mac == nic.mac:
             shared.drop(packet, OWN_FRAME, now)
             return
-        for_us = arp.target_ip in nic.addresses
+        for_us = arp.target_ip in nic.addresses or self._is_own(arp.target_ip)
         if sender != ANY4:  # RFC 5227 §2.1.1 ARP-024: a probe alters no table
             if sender[0] >= 224 or sender[0] == 127 or sender[0] == 0:
                 shared.drop(packet, BAD_SENDER_IP, now)
@@ -84,6 +84,15 @@ class ArpSolicitor(Solicitor):
         else:
             # RFC 5494 ARP-025
             shared.drop(packet, UNKNOWN_OPERATION, now)
+
+    def _is_own(self, address: bytes) -> bool:
+        """Whether an address is this host's by another NIC: it is answered for, as Linux does."""
+        # RFC 1122 §3.3.4.2: addresses are the host's, not the NIC's, whose packets are taken too
+        if address[0] != 127:
+            for nic in self.shared.node.nics:
+                if address in nic.addresses and nic.up:
+                    return True
+        return False
 
     def _merge(self, nic: Nic, arp: Arp, packet: Packet, for_us: bool, now: int) -> None:
         """Enter the sender's pair: a known one always, a new one if the packet was meant for us."""
