@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -29,3 +32,26 @@ def test_a_refusal_says_what_to_do_instead(machines: Machines) -> None:
         assert "the simulated host alice" in text and "host.start(...)" in text
     assert "use grpclib" in said[2]
     assert not any("trunkline exec" in text or "world.start" in text for text in said)
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_an_exit_at_once_ends_the_program_alone(machines: Machines, in_thread: bool) -> None:
+    exits: list[str] = []
+
+    def hasty() -> None:
+        atexit.register(exits.append, "never")
+        if in_thread:
+            threading.Thread(target=os._exit, args=(7,)).start()
+            time.sleep(100)
+        os._exit(7)
+
+    def patient() -> str:
+        time.sleep(5)
+        return "goes on"
+
+    world = machines.world
+    one = world.start(machines.alice, hasty)
+    other = world.start(machines.bob, patient)
+    world.run()
+    assert (one.exit_code, other.result, exits) == (7, "goes on", [])
+    assert world.loop.now == 5 * 10**9

@@ -170,6 +170,16 @@ def kill(real: Real, pid: Any, number: Any) -> Any:
     raise ProcessLookupError(3, "No such process")
 
 
+def exit_now(real: Real, status: Any) -> Any:
+    """os._exit: the program alone ends; one on the calling thread takes the process with it, as ever."""
+    program = _program()
+    if program is None or program.strand is None or program.strand.body is None:
+        return real(status)
+    program.exit_code = int(status) & 0xFF
+    program.kill()
+    return _end_if_doomed(current_strand())
+
+
 def _send(program: Program, number: int) -> None:
     program.send_signal(number)
     strand = current_strand()

@@ -113,6 +113,7 @@ CALLS: Final[list[tuple[str, str, Call]]] = [
     ("signal", "alarm", signals.alarm),
     ("signal", "pause", signals.pause),
     ("os posix", "kill", signals.kill),
+    ("os posix", "_exit", signals.exit_now),
     ("os posix", "getpid", signals.getpid),
     ("os posix", "getppid", signals.getppid),
     *[("os posix", name, processes.make_refuse(f"os.{name}")) for name in processes.CHILDREN],
