@@ -47,6 +47,9 @@ class Recording(unittest.TextTestResult):
         super().addSkip(test, reason)
 
     def addError(self, test: unittest.TestCase, err: Any) -> None:
+        if err[0].__name__ == "StrandExit":  # the run is broken off, and this is the test it was in
+            self.stop()
+            return
         self.note(test, "failed", f"{err[0].__name__}: {err[1]}")
         super().addError(test, err)
 
