@@ -35,7 +35,7 @@ class _Outside(Outside):
         """No real descriptor can be waited for in simulated time."""
         raise ValueError(
             f"descriptor {descriptor} is real: it cannot be waited for in simulated time; make sockets"
-            " on a simulated host (`with host:`), or use another loop outside the world"
+            " on a simulated host (`with host.here():`), or use another loop outside the world"
         )
 
     def give_way(self) -> None:
