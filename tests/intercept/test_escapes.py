@@ -8,6 +8,8 @@ import importlib
 import multiprocessing
 import os
 import pathlib
+import select
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -136,7 +138,19 @@ def test_the_real_users_settings_are_hidden(
     assert machines.run(lambda: os.environ["HOSTNAME"]) == "alice"
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
     monkeypatch.setenv("KEPT", "yes")
-    with Machines() as others:
-        seen = others.run(lambda: (os.environ.get("HTTPS_PROXY"), os.environ.get("KEPT")))
+    seen = machines.run(lambda: (os.environ.get("HTTPS_PROXY"), os.environ.get("KEPT")))
     assert seen == (None, "yes")
     assert os.environ["HTTPS_PROXY"] == "http://proxy"
+
+
+def test_what_is_refused_names_only_what_there_is(machines: Machines) -> None:
+    def program() -> None:
+        with real_socket:
+            select.epoll().register(real_socket)
+
+    real_socket = socket.socket()
+    with pytest.raises(PermissionError) as caught:
+        machines.run(program)
+    assert str(caught.value).endswith(
+        "a C library that opens its own cannot be simulated: use a library in Python"
+    )

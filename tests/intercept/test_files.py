@@ -219,3 +219,22 @@ def test_a_directory_is_the_programs(machines: Machines, tmp_path: pathlib.Path)
 
     assert machines.together(mover, stayer) == [tmp_path, here]
     assert pathlib.Path.cwd() == here
+
+
+def test_a_descriptor_that_is_closed_after_its_world(machines: Machines) -> None:
+    """By the finalizer of an object that a traceback kept alive, say: it is no news that it is closed."""
+
+    def program() -> tuple[int, int]:
+        return os.pipe()
+
+    kept = machines.run(program)
+    machines.world.close()
+    for descriptor in kept:
+        os.close(descriptor)
+    with Machines() as others:
+
+        def wrong() -> None:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.close(kept[1] + 999)
+
+        others.run(wrong)

@@ -182,3 +182,24 @@ print(len(seen), signal.getsignal(signal.SIGINT) is handler)
 """
     assert signal.SIGINT == 2
     assert result(code, tmp_path) == (0, "1 True\n")
+
+
+def test_a_program_on_the_main_thread_that_is_stuck_in_c_is_told(tmp_path: pathlib.Path) -> None:
+    """Nobody can unwind it; but it is not silent."""
+    code = """
+import ctypes, os
+os.environ["TRUNKLINE_WATCHDOG"] = "0.3"
+stuck = World(Loop(), 1)
+alice = System(stuck, None, "alice")
+def main():
+    ctypes.CDLL(None).usleep(900000)
+    print("over", flush=True)
+try:
+    stuck.run_here(alice, main)
+except Exception as error:
+    print(type(error).__name__)
+"""
+    status, said = result(code, tmp_path)
+    assert said.startswith("trunkline: alice: main has kept the processor for 0.3 s")
+    assert "CDLL(None).usleep" in said
+    assert status == 0 and said.splitlines()[-1] == "Spinning"

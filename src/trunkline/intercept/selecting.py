@@ -52,7 +52,7 @@ def simulated(fileobj: Any) -> int:
             1,
             f"{fileobj!r} is a real descriptor ({descriptor}): it cannot be waited for in simulated"
             " time. Sockets and pipes must be made on the simulated host; a C library that opens its"
-            " own needs `trunkline exec`",
+            " own cannot be simulated: use a library in Python",
         )
     return descriptor
 

@@ -11,7 +11,6 @@ Left out on purpose: modules of one's own. Programs share every module but `__ma
 from __future__ import annotations
 
 import inspect
-import os
 import signal
 import sys
 import threading
@@ -290,8 +289,7 @@ class Program(TimerOwner):
         if self.system.world.scheduler.stage is base:
             base.keep()  # streams and directory may have changed since the world was made
         stage = base.copy()
-        encode = os.fsencode
-        stage.environ = {encode(k): encode(v) for k, v in self.system.environment.items()}
+        stage.environ = self.system.environment
         if not callable(self.target):
             stage.argv = command.arguments_of(list(self.target))
             stage.main = types.ModuleType("__main__")

@@ -24,12 +24,7 @@ if TYPE_CHECKING:
     from trunkline.system.program import Program
     from trunkline.system.world import World
 
-_HIDDEN: Final = ("_proxy", "_PROXY", "NETRC")
-
-
-def real_environment() -> dict[str, str]:
-    """This process's variables without the real user's network settings: no proxies, no netrc."""
-    return {name: text for name, text in os.environ.items() if not name.endswith(_HIDDEN)}
+_HIDDEN: Final = (b"_proxy", b"_PROXY", b"NETRC")
 
 
 class System:
@@ -47,9 +42,15 @@ class System:
         world.add(self)
 
     @property
-    def environment(self) -> dict[str, str]:
-        """The variables that a program starts with: the world's, and the machine's name."""
-        return {**self.world.environment, "HOSTNAME": self.name, "NETRC": os.devnull}
+    def environment(self) -> dict[bytes, bytes]:
+        """The variables that a program starts with: the process's own, with the machine's name, and without
+        the real user's network settings (no proxies, no netrc).
+        """
+        real = self.world.scheduler.base.environ
+        kept = {name: text for name, text in real.items() if not name.endswith(_HIDDEN)}
+        kept[b"HOSTNAME"] = os.fsencode(self.name)
+        kept[b"NETRC"] = os.fsencode(os.devnull)
+        return kept
 
     def open_socket(self, family: int, kind: int, protocol: int) -> int:
         """A new socket's descriptor. Raises OSError as socket(2)."""

@@ -145,7 +145,10 @@ class Watchdog:
         """It did not end, being stuck in C: leave it behind and let `run` return."""
         scheduler = self.scheduler
         strand, main = scheduler.current, scheduler.main
-        if strand is None or main is None or strand is main:
+        if strand is None or main is None:
+            return
+        if strand is main:  # its own thread is the one that would have to raise
+            os.write(2, f"trunkline: {scheduler.trouble}\n".encode(errors="replace"))
             return
         scheduler.strands.pop(strand.number, None)
         strand.over = True

@@ -26,7 +26,7 @@ from trunkline.system.program import Program, Target
 from trunkline.system.scheduler import Scheduler
 from trunkline.system.stage import Surroundings
 from trunkline.system.strands import Strand, Wait
-from trunkline.system.system import System, real_environment
+from trunkline.system.system import System
 from trunkline.system.watchdog import Watchdog
 
 LINGER: Final = 60 * 1_000_000_000  # ns that packets may still fly after the last program's end
@@ -46,7 +46,6 @@ class World:
         self.seed = seed
         self.systems: dict[str, System] = {}
         self.hosts: dict[str, list[bytes]] = {}  # name -> addresses of both families
-        self.environment = real_environment()  # of every machine's programs, one copy for all
         self.descriptors = DescriptorTable()
         self.programs: list[Program] = []
         self.finished: list[Program] = []  # in the order of their ends
