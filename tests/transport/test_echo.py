@@ -8,6 +8,13 @@ import pytest
 
 from tests.transport.two_hosts import NOBODY, A, B, TwoHosts
 from trunkline.system.descriptors import SocketDescription
+from trunkline.wire.ethernet import Ethernet
+from trunkline.wire.frame import decode, encode, quoted
+from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMP, ICMPV6, IpHeader
+from trunkline.wire.icmp import Icmp
+from trunkline.wire.ipv4 import IPv4
+from trunkline.wire.ipv6 import IPv6
+from trunkline.wire.packet import Packet
 
 versions = pytest.mark.parametrize("version", [4, 6])
 
@@ -73,6 +80,36 @@ def test_no_answer_from_nobody(version: int) -> None:
     one.send_to(request(version, 1), 0, (NOBODY[version], 0, 0, 0))
     net.run(5000)
     assert one.recv(100, 0) is None
+
+
+@versions
+def test_a_connected_pinger_hears_of_hard_errors_about_its_requests(version: int) -> None:
+    """As ping_err of Linux: whatever the request's sequence number, and about requests alone."""
+    net = TwoHosts()
+    one = pinger(net, version)
+    one.connect((B[version], 0, 0, 0))
+    one.send(request(version, 7), 0)
+    net.run()
+    assert one.recv(100, 0) is not None
+    sent = [p for _nic, p in net.frames.sent if isinstance(p.upper, Icmp)]
+    asked = next(p for p in sent if isinstance(p.upper, Icmp) and p.upper.type in (8, 128))
+    assert isinstance(asked.upper, Icmp)
+    reply = asked.copy()
+    reply.upper = Icmp(0 if version == 4 else 129, 0, asked.upper.rest)
+    reply.octets = None
+    ip: IpHeader
+    for about, expected in ((asked, True), (reply, False)):
+        if version == 4:
+            ip, icmp, ethertype = IPv4(B[4], A[4], ICMP), Icmp(3, 3), ETHERTYPE_IPV4
+        else:
+            ip, icmp, ethertype = IPv6(B[6], A[6], ICMPV6), Icmp(1, 4), ETHERTYPE_IPV6
+        error = Packet(ip, icmp, quoted(about, 500))
+        error.ethernet = Ethernet(net.wires[0].mac, net.wires[1].mac, ethertype)
+        net.a.receive(net.wires[0], decode(encode(error), True), net.loop.now)
+        if expected:
+            with pytest.raises(ConnectionRefusedError):
+                one.recv(100, 0)
+        assert one.recv(100, 0) is None
 
 
 @versions

@@ -24,7 +24,7 @@ from trunkline.base.results import (
     UNREACHABLE,
 )
 from trunkline.wire import icmpv4, icmpv6
-from trunkline.wire.icmp import Quote
+from trunkline.wire.icmp import ABSENT, Quote
 
 # By code of Destination Unreachable: the result, and whether it is hard.
 _UNREACHABLE4: Final = (
@@ -60,7 +60,8 @@ _UNREACHABLE6: Final = (
 class Report:
     """What an error says, and about which talk. Ports and `seq` are -1 where the quote does not reach.
 
-    `local` and `remote` are as this host sees them. For a quoted echo, `local_port` is its identifier.
+    `local` and `remote` are as this host sees them. For a quoted echo request, `local_port` is its
+    identifier and `remote_port` 0.
     `offender` is who sent the error: an own address where the host itself found out.
     """
 
@@ -103,6 +104,10 @@ class Report:
         self.local_port = quote.src_port
         self.remote_port = quote.dst_port
         self.seq = quote.seq
+        if quote.icmp_type != ABSENT:
+            self.remote_port = 0  # who is asked for an echo has no port
+            if quote.icmp_type not in (icmpv4.ECHO_REQUEST, icmpv6.ECHO_REQUEST):
+                self.local_port = ABSENT  # an answer of this host: nobody here asked
 
 
 def report_of(version: int, kind: int, code: int) -> Report | None:
