@@ -116,6 +116,24 @@ def test_errors(place: Place, kind: int) -> object:
 
 
 @two_worlds()
+@pytest.mark.parametrize("what", ["a socket", "a file", "nothing"])
+def test_name_taken_away(place: Place, what: str) -> object:
+    """While the socket is open nothing else has its file's number, so nothing is taken for it."""
+    path = str(folder(place) / "s")
+    listener = fresh(place)
+    listener.bind(path)
+    listener.listen()
+    number = os.stat(path).st_ino
+    os.unlink(path)
+    if what == "a socket":
+        fresh(place).bind(path)
+    elif what == "a file":
+        Path(path).write_bytes(b"")
+    same = os.path.exists(path) and os.stat(path).st_ino == number
+    return same, outcome(fresh(place).connect, path), listener.getsockname() == path
+
+
+@two_worlds()
 def test_backlog(place: Place) -> object:
     path = str(folder(place) / "s")
     listener = fresh(place)

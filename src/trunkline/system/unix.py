@@ -14,6 +14,7 @@ import stat
 import struct
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from trunkline.fabric.loop import Loop
@@ -40,6 +41,7 @@ from trunkline.system.pipes import SocketPairEnd
 QUEUE_LIMIT: Final = 512  # datagrams that wait at one socket
 SO_ACCEPTCONN: Final = 30
 SO_PEERCRED: Final = 17
+_PIN: Final = getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC
 _READABLE: Final = EPOLLIN | EPOLLRDNORM
 _WRITABLE: Final = EPOLLOUT | EPOLLWRNORM
 
@@ -71,6 +73,8 @@ class UnixNames:
             raise failure("EADDRINUSE") from None
         socket.node = self._node(path)
         self.files[socket.node] = socket
+        with suppress(OSError):  # too many open files: it stays unpinned
+            socket.pin = os.open(path, _PIN)
         return path
 
     def find(self, name: bytes) -> UnixSocket:
@@ -91,6 +95,7 @@ class UnixNames:
             del self.abstract[socket.name]
         if socket.node is not None and self.files.get(socket.node) is socket:
             del self.files[socket.node]
+        socket.unpin()
 
     @staticmethod
     def _node(path: bytes) -> Node:
@@ -112,6 +117,8 @@ class _Forward(Waiter):
 
 class UnixSocket(Description):
     """A SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM socket of AF_UNIX."""
+
+    pin = -1  # a real descriptor, which keeps the node's number from being given to another
 
     def __init__(
         self, loop: Loop, names: UnixNames, kind: int, owner: tuple[int, int, int]
@@ -327,6 +334,15 @@ class UnixSocket(Description):
     def unsent(self) -> int:
         """Octets that the other side has not read."""
         return 0 if self.end is None else self.end.unsent()
+
+    def unpin(self) -> None:
+        """Its file's number may be another's now."""
+        pin, self.pin = self.pin, -1
+        if pin >= 0:
+            os.close(pin)
+
+    def __del__(self) -> None:
+        self.unpin()
 
     def close(self) -> None:
         """Its name is free, its callers and its peer learn of it."""
