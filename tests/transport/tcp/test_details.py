@@ -159,6 +159,22 @@ def test_acknowledgement_behind_a_full_window_counts() -> None:
     assert connection.statistics()["under_way"] == 0
 
 
+def test_window_taken_back_for_hours() -> None:
+    """RFC 9293 §3.8.6.1 MUST-37: a peer that answers may keep its window closed for ever."""
+    bench = Bench()
+    connection = bench.accepted(PLAIN)
+    connection.send(b"x" * 1000, bench.world.now)
+    bench.out()
+    bench.inject(Seg(ACK, 1, 1, window=0))
+    while bench.world.now < 3 * 3600 * S:
+        assert connection.state_name() == "ESTABLISHED"
+        bench.at(bench.world.timers.next_time() - bench.zero)
+        for _probe in bench.out():  # answered at the same instant
+            bench.inject(Seg(ACK, 1, 1, window=0))
+    bench.inject(Seg(ACK, 1, 1, window=1000))
+    assert bench.one().data == b"x" * 1000
+
+
 # ---- duplicates
 
 

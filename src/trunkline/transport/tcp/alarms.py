@@ -95,7 +95,7 @@ def _retransmit(block: Block, now: int) -> None:
     assert first is not None
     if block.failed_since == NEVER:
         block.failed_since = first.sent_at
-    if block.snd_wnd == 0 and now - block.heard_at < policy.rto_max:
+    if block.snd_wnd == 0 and now - block.heard_at <= 2 * policy.rto_max:
         # The peer closed or took back its window: these resends are probes. RFC 9293 §3.8.6.1 MUST-37,
         # SHLD-17: it may keep it closed for ever
         if _user_gave_up(block, block.failed_since, now):
