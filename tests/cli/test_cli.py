@@ -132,6 +132,9 @@ def test_a_program_that_waits_for_ever(tmp_path: Path) -> None:
         (["exec", "curl"], '"exec" is not in this version (trunkline --help)'),
         (["run"], "run: Missing argument 'LAB.toml' (trunkline run --help)"),
         (["run", "lab.toml", "--until", "30"], "run: Invalid value for --until: '30' is not a duration such as 20ms, 1.5s or 2min (trunkline run --help)"),
+        (["run", "lab.toml", "--report", "x.html"], "run: --report is not in this version; there are --ladder and --packet (trunkline run --help)"),
+        (["run", "lab.toml", "--seed", "-1"], "run: Invalid value for '--seed': found '-1', expected a whole number from 0 up (trunkline run --help)"),
+        (["run", ""], "run: found an empty name, expected that of a lab file (trunkline run --help)"),
         (["run", "lab.toml", "--realtime"], "run: --realtime is not in this version; time here is virtual (trunkline run --help)"),
         (["run", "lab.toml", "--pcap", "x.pcapng", "--pcap-at", "eve"], 'no machine "eve" here; known here: alice, bob'),
         (["run", "lab.toml", "--pcap-at", "bob"], "run: --pcap-at says where to capture; --pcap FILE is missing (trunkline run --help)"),
@@ -162,6 +165,8 @@ def test_version_and_help() -> None:
     usage = trunk("bench", "--help").stdout.splitlines()[0]
     assert usage == "Usage: trunkline bench [--quick] [FIGURE]…"
     text = trunk("--help").stdout
+    assert trunk().stdout == text
+    assert "..." not in text.partition("Commands:")[2], "each command has one whole line"
     for command in ("demo", "run", "python", "bench", "doctor"):
         assert f"  {command} " in text
         assert trunk(command, "--help").returncode == 0

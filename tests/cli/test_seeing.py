@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +96,50 @@ def test_a_terminal_without_box_characters_gets_plain_ones() -> None:
     assert "|-- SYN seq=0 mss=1440 ---" in done.stdout
     assert "    4 transport     transport    | " in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
+
+
+FULL = Path("/dev/full")
+needs_a_full_disk = pytest.mark.skipif(not FULL.exists(), reason="needs Linux's /dev/full")
+
+
+@pytest.mark.once
+@needs_a_full_disk
+@pytest.mark.parametrize("example", ["telephone", "cable-cut"])  # less than a chunk, and more
+def test_a_capture_that_does_not_fit_harms_no_program(example: str) -> None:
+    name = str(Path(__file__).parents[2] / "examples" / example / "lab.toml")
+    done = trunk("run", name, "--pcap", str(FULL))
+    assert done.stdout == trunk("run", name).stdout
+    last = done.stderr.splitlines()[-1]
+    assert last == "trunkline: /dev/full: cannot be written: No space left on device"
+    assert done.returncode == 2
+
+
+@pytest.mark.once
+@needs_a_full_disk
+def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+    name = tmp_path / "lab.toml"
+    name.write_text("[hosts.alice]\n")
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "trunkline", "run", str(name), "--ladder"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    line = "trunkline: standard output cannot be written: No space left on device"
+    assert done.stderr.splitlines()[-1] == line
+    assert done.returncode == 2
+
+
+@pytest.mark.once
+def test_nobody_to_draw(tmp_path: Path) -> None:
+    name = tmp_path / "lab.toml"
+    name.write_text("[hosts.alice]\n")
+    for which in ("--ladder", "--ladder=list"):
+        done = trunk("run", str(name), which)
+        assert (done.stdout, done.returncode) == ("\nNobody talked with anybody.\n", 0)
+    done = trunk("run", str(name), "--ladder=1")
+    assert done.stderr.splitlines()[-1] == "trunkline: --ladder: nobody talked with anybody"
+    assert done.returncode == 2

@@ -52,10 +52,10 @@ def test_what_is_not_there_is_said() -> None:
     empty = Recorder()
     assert ladder(empty) == "Nobody talked with anybody."
     for choice, wrong in {
-        "0": "there is no conversation 0: there is 1",
-        "80": "there is no conversation 80: there is 1; a port is written :80",
-        "alice:eve": "no conversation alice:eve in this run, which had 1",
-        ":81": "no conversation :81 in this run, which had 1",
+        "0": "there is no conversation 0: there is 1; --ladder list shows them",
+        "80": "there is no conversation 80: there is 1; a port is written :80; --ladder list shows them",
+        "alice:eve": "no conversation alice:eve in this run, which had 1; --ladder list shows them",
+        ":81": "no conversation :81 in this run, which had 1; --ladder list shows them",
         "alice": "found 'alice', expected a number, alice:bob, alice:bob:8080 or :8080",
     }.items():
         with pytest.raises(ValueError) as caught:

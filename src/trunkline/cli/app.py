@@ -46,14 +46,29 @@ class Group(click.Group):
 
 
 @click.group(
-    cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True
 )
 @click.version_option(trunkline.__version__, prog_name="trunkline", message="%(prog)s %(version)s")
-def app() -> None:
+@click.pass_context
+def app(context: click.Context) -> None:
     """An internet in a Python process: ordinary programs on simulated hosts, in virtual time.
 
     Begin with `trunkline demo`.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+class Whole(click.IntRange):
+    """A whole number, refused in our words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises UsageError that says what was found and expected."""
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and int(text) >= (self.min or 0)):
+            expected = f"expected a whole number from {self.min} up"
+            self.fail(f"found {text!r}, {expected}", param, ctx)
+        return int(text)
 
 
 _SEEING: Final = (
@@ -73,7 +88,7 @@ _SEEING: Final = (
     ),
     click.option(
         "--packet",
-        type=click.IntRange(1),
+        type=Whole(1),
         metavar="N",
         help="Show the journey of packet N through the layers; ladders and Wireshark number them.",
     ),
@@ -102,10 +117,8 @@ def _seeing(function: Any) -> Any:
     return function
 
 
-@app.command(cls=SeeingCommand)
-@click.option(
-    "--seed", type=click.IntRange(0), metavar="N", help="Another run: other packets get lost."
-)
+@app.command(cls=SeeingCommand, short_help="Ordinary programs talk across a lossy internet.")
+@click.option("--seed", type=Whole(0), metavar="N", help="Another run: other packets get lost.")
 @_seeing
 def demo(**options: Any) -> int:
     """Ordinary web servers and clients talk across a lossy internet in this process."""
@@ -115,9 +128,9 @@ def demo(**options: Any) -> int:
     return demonstrate(options)
 
 
-@app.command(cls=SeeingCommand)
+@app.command(cls=SeeingCommand, short_help="Run a lab: a TOML file of machines and programs.")
 @click.argument("lab", metavar="LAB.toml")
-@click.option("--seed", type=click.IntRange(0), metavar="N", help="In place of the lab's seed.")
+@click.option("--seed", type=Whole(0), metavar="N", help="In place of the lab's seed.")
 @click.option("--until", metavar="TIME", help="End at this time of the world, such as 30s.")
 @_seeing
 @click.option(
@@ -136,7 +149,8 @@ def demo(**options: Any) -> int:
     help="Cables turn every packet into octets and parse it afresh.",
 )
 @click.option("--realtime", is_flag=True, hidden=True)
-def run(lab: str, realtime: bool, **options: Any) -> int:
+@click.option("--report", hidden=True)
+def run(lab: str, realtime: bool, report: str | None, **options: Any) -> int:
     """Run a lab: the machines, links, events and programs of a TOML file.
 
     The exit status is that of the first program that fails.
@@ -147,11 +161,17 @@ def run(lab: str, realtime: bool, **options: Any) -> int:
         raise click.UsageError("found an empty name, expected that of a lab file")
     if realtime:
         raise click.UsageError("--realtime is not in this version; time here is virtual")
+    if report is not None:
+        raise click.UsageError("--report is not in this version; there are --ladder and --packet")
     _repeatable()
     return run_lab(lab, options)
 
 
-@app.command("python", context_settings={**_PLAIN, "help_option_names": ["--help"]})
+@app.command(
+    "python",
+    short_help="Python's own command line, on a simulated host.",
+    context_settings={**_PLAIN, "help_option_names": ["--help"]},
+)
 @click.argument(
     "arguments", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT | -m MODULE | -c CODE] …"
 )
@@ -169,7 +189,11 @@ def python_(arguments: tuple[str, ...]) -> int:
     return run_python(rest)
 
 
-@app.command(context_settings=_PLAIN, options_metavar="")
+@app.command(
+    short_help="Measure this machine, beside its kernel's loopback.",
+    context_settings=_PLAIN,
+    options_metavar="",
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[--quick] [FIGURE]…")
 def bench(arguments: tuple[str, ...]) -> int:
     """Measure this machine: packets, round trips, memory; beside its kernel's loopback."""

@@ -58,7 +58,7 @@ def run_description(description: Description, until: int | None, options: dict[s
             failed = [program for program in net.world.finished if program.exit_code]
             if verdict:  # it says who was ended, and why
                 failed = [program for program in failed if program.exit_code != KILLED]
-            net.close_captures()
+            views.close(net)
         except BaseException:
             net.close()
             raise

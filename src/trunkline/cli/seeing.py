@@ -57,23 +57,30 @@ class Views:
             self.journey = Follower(self.packet, node, nic)
             net.watch(self.journey)
 
+    def close(self, net: Internet) -> None:
+        """End the captures."""
+        try:
+            net.close_captures()
+        except OSError as error:
+            self.wrong = f"{error.filename or self.pcap}: cannot be written: {error.strerror}"
+
     def show(self) -> None:
         """After the run: what was asked for, on standard output."""
         if self.conversations is not None:
             try:
                 words.show("\n" + self._drawn(self.conversations))
             except ValueError as error:
-                self.wrong = f"--ladder: {error}; --ladder {LIST} shows them"
+                self.wrong = self.wrong or f"--ladder: {error}"
         if self.journey is not None and self.journey.sightings:
             words.show("\n" + journey(self.journey))
 
     def _drawn(self, recorder: Recorder) -> str:
-        if self.ladder != LIST:
-            text = ladder(recorder, "" if self.ladder == FIRST else self.ladder)
-        elif found := conversations(recorder):
-            text = conversation_table(found)
+        if not recorder.sightings and self.ladder in {FIRST, LIST}:
+            return ladder(recorder)  # which says so
+        if self.ladder == LIST:
+            text = conversation_table(conversations(recorder))
         else:
-            return "Nobody talked with anybody."
+            text = ladder(recorder, "" if self.ladder == FIRST else self.ladder)
         return f"{text}\n\n{self._numbering()}"
 
     def _numbering(self) -> str:
@@ -107,7 +114,7 @@ class Views:
 
     def tell(self) -> None:
         """Where the captures lie."""
-        if self.pcap is not None:
+        if self.pcap is not None and not self.wrong:
             words.tell(f"capture: {os.path.abspath(self.pcap)}")
 
 

@@ -34,8 +34,13 @@ def tell(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """What was asked for."""
-    click.echo(plain(text, sys.stdout))
+    """What was asked for. Raises ClickException where it cannot be written."""
+    try:
+        click.echo(plain(text, sys.stdout))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise click.ClickException(f"standard output cannot be written: {error.strerror}") from None
 
 
 def style(text: str, fg: str = "", bold: bool = False) -> str:

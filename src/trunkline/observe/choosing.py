@@ -15,6 +15,7 @@ from trunkline.observe.tables import table
 from trunkline.wire.header import ICMP, ICMPV6, TCP, UDP
 from trunkline.wire.text import protocol_text
 
+LISTED: Final = "; --ladder list shows them"
 EXPECTED: Final = "a number, alice:bob, alice:bob:8080 or :8080"
 WIDTH: Final = 100
 NAMES_SHOWN: Final = (
@@ -37,7 +38,7 @@ def choose(found: list[Conversation], choice: str = "") -> Conversation:
             return found[number - 1]
         port = f"; a port is written :{choice}" if number > len(found) else ""
         there = "there is 1" if len(found) == 1 else f"they are numbered 1 to {len(found)}"
-        raise ValueError(f"there is no conversation {choice}: {there}{port}")
+        raise ValueError(f"there is no conversation {choice}: {there}{port}{LISTED}")
     if not is_choice(choice):
         raise ValueError(f"found {choice!r}, expected {EXPECTED}")
     *names, port = (
@@ -48,7 +49,7 @@ def choose(found: list[Conversation], choice: str = "") -> Conversation:
     for conversation in found:
         if _fits(conversation, [name for name in names if name], port):
             return conversation
-    raise ValueError(f"no conversation {choice} in this run, which had {len(found)}")
+    raise ValueError(f"no conversation {choice} in this run, which had {len(found)}{LISTED}")
 
 
 def is_choice(text: str) -> bool:

@@ -96,13 +96,17 @@ class Record:
 
 
 class Output:
-    """A file that is written in chunks. One of many keeps no descriptor open between them."""
+    """A file that is written in chunks. One of many keeps no descriptor open between them.
+
+    Where a chunk cannot be written, the rest is not tried: `close` tells.
+    """
 
     def __init__(self, path: str, one_of_many: bool = False) -> None:
         self._path = os.path.abspath(path)  # a program's directory may be the current one later
         self._chunks: list[bytes] = [section_header()]
         self._size = 0
         self._closed = False
+        self._error: OSError | None = None
         self._file: BinaryIO | None = open(path, "wb")  # noqa: SIM115
         self._one_of_many = one_of_many
         if one_of_many:
@@ -121,20 +125,33 @@ class Output:
         octets = b"".join(self._chunks)
         self._chunks.clear()
         self._size = 0
-        if self._file is None:
-            with open(self._path, "ab") as file:
-                file.write(octets)
-        else:
-            self._file.write(octets)
-            self._file.flush()
+        if self._error is not None:
+            return
+        try:
+            if self._file is None:
+                with open(self._path, "ab") as file:
+                    file.write(octets)
+            else:
+                self._file.write(octets)
+                self._file.flush()
+        except OSError as error:  # a full disk is not the affair of whoever sent a packet
+            error.filename = error.filename or self._path
+            self._error = error
 
     def close(self) -> None:
-        """Write the rest. Further calls do nothing."""
-        if not self._closed:
-            self._closed = True
-            self.flush()
-            if self._file is not None:
+        """Write the rest. Raises OSError where something could not be written. Further calls do nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self.flush()
+        if self._file is not None:
+            try:
                 self._file.close()
+            except OSError:
+                if self._error is None:
+                    raise
+        if self._error is not None:
+            raise self._error
 
 
 class PcapngWriter(TraceSink):
@@ -216,11 +233,20 @@ class PcapngWriter(TraceSink):
             output.flush()
 
     def close(self) -> None:
-        """Write the rest and close the files. Further calls do nothing."""
+        """Write the rest and close the files. Raises OSError for the first that is not whole.
+
+        Further calls do nothing.
+        """
         self._write_waiting(0)
-        for output in self._outputs:
-            output.close()
         self._places.clear()
+        wrong: OSError | None = None
+        for output in self._outputs:
+            try:
+                output.close()
+            except OSError as error:
+                wrong = wrong or error
+        if wrong is not None:
+            raise wrong
 
     def _write_waiting(self, rest: int) -> None:
         """Write the oldest records until only `rest` wait."""

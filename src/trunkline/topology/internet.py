@@ -377,15 +377,26 @@ class Internet:
     # ------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """Close captures, and end what still runs. Closing twice does nothing."""
-        self.close_captures()
-        self.world.close()
+        """Close captures, and end what still runs. Closing twice does nothing.
+
+        Raises OSError where a capture could not be written whole.
+        """
+        try:
+            self.close_captures()
+        finally:
+            self.world.close()
 
     def close_captures(self) -> None:
-        """Write captures to their end. What happens later is in none of them."""
-        for capture in self._captures:
-            capture.close()
-        self._captures.clear()
+        """Write captures to their end, and raise OSError where one is not whole. What happens later is in none."""
+        captures, self._captures = self._captures, []
+        wrong: OSError | None = None
+        for capture in captures:
+            try:
+                capture.close()
+            except OSError as error:
+                wrong = wrong or error
+        if wrong is not None:
+            raise wrong
 
     def __enter__(self) -> Internet:
         return self
