@@ -53,6 +53,10 @@ MISTAKES: dict[str, tuple[Callable[[Internet], object], str]] = {
         lambda net: link(net, delay=None),
         "link alice-bob: delay: None is not a duration such as 20ms, 1.5s or 2min",
     ),
+    "a link's name": (
+        lambda net: link(net, name="x" * 64),
+        f"link: found the name '{'x' * 20}…', expected one line of at most 63 characters",
+    ),
     "an MTU": (
         lambda net: link(net, mtu="1500"),
         "link alice-bob: an MTU of '1500', expected 1280 (which IPv6 needs) to 65535",

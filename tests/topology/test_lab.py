@@ -186,6 +186,13 @@ MISTAKES = {
         TWO.replace("[[links]]", "[links]") + '[[links]]\nbetween = ["alice", "bob"]',
         "L:5:8: not TOML: this key or table is there already",
     ),
+    "a link's name of two lines": (
+        TWO + 'name = "under\\nsea"',
+        (
+            "L:5: [[links]] name: found the name 'under\\nsea', expected one line of at most 63"
+            " characters"
+        ),
+    ),
     "a line that ends too soon": (
         '[network]\ntitle = "abc\n',
         "L:2:13: not TOML: found the end of the line, expected a quote before it",

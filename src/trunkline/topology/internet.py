@@ -58,7 +58,7 @@ from trunkline.topology.lab import read_lab
 from trunkline.topology.links import Link, apply, read_impairments
 from trunkline.topology.machine import HostMachine, Machine, SwitchMachine
 from trunkline.topology.mistakes import TopologyError, suggestion
-from trunkline.topology.names import free_name
+from trunkline.topology.names import free_name, link_name_mistake
 from trunkline.topology.settling import Settling
 from trunkline.topology.watch import Watchers
 from trunkline.transport.tcp.policy import TcpPolicy, policy_named
@@ -134,6 +134,8 @@ class Internet:
         shown = name or f"{ends[0][0].name}-{ends[1][0].name}"
         if not isinstance(name, str):
             raise wrong(name, "the name of a link", f"link {shown}")
+        if mistake := link_name_mistake(name):
+            raise TopologyError(f"link: {mistake}")
         both = read_impairments(shown, dict(impairments))
         forward, backward = dict(both), dict(both)
         example = '{bob: {"loss": "5%"}}'

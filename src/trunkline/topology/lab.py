@@ -49,7 +49,7 @@ from trunkline.topology.mistakes import (
     TopologyError,
     suggestion,
 )
-from trunkline.topology.names import free_name, name_mistake
+from trunkline.topology.names import free_name, link_name_mistake, name_mistake
 from trunkline.topology.places import Path, lines_of
 from trunkline.topology.table import Table
 
@@ -296,6 +296,8 @@ class _Lab:
                     "reorder",
                     "found no delay, expected one: a reordered packet overtakes by skipping it",
                 )
+        if wrong := link_name_mistake(name):
+            row.wrong("name", wrong)
         if name and name in self.names:
             row.wrong("name", f'found a second link "{name}"; names of links are unique')
         name = name or free_name(near, far, self.names)

@@ -30,6 +30,14 @@ def name_mistake(name: str) -> str:
     return ""
 
 
+def link_name_mistake(name: str) -> str:
+    """What is wrong with a link's name, "" if nothing is: it stands in ladders, captures and summaries."""
+    if name.isprintable() and name.strip() == name and len(name) <= NAME_LIMIT:
+        return ""
+    shown = name if len(name) <= NAME_LIMIT else name[:20] + "…"
+    return f"found the name {shown!r}, expected one line of at most {NAME_LIMIT} characters"
+
+
 def free_name(near: str, far: str, taken: dict[str, int]) -> str:
     """The name of a link that was given none: `alice-r1`, then `alice-r1-2`."""
     name = f"{near}-{far}"
