@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from trunkline.base.addresses import LOOPBACK4, LOOPBACK6, Prefix, parse_address
 from trunkline.base.dice import Dice
+from trunkline.base.results import TOO_BIG
 from trunkline.base.timers import TimerQueue
 from trunkline.internet.layer import DELIVER, REPORT, Internet
 from trunkline.internet.reports import Report
@@ -15,6 +16,7 @@ from trunkline.internet.routes import Route
 from trunkline.link.layer import LinkLayer
 from trunkline.link.nic import ETHERNET, LOOPBACK, Nic, Node
 from trunkline.wire.frame import strict_copy
+from trunkline.wire.header import UDP
 from trunkline.wire.packet import Packet
 
 
@@ -57,7 +59,10 @@ class Machine(Node):
             if self.answer_closed_ports:
                 self.internet.unreachable_port(self.internet.delivered, now)
         elif verdict == REPORT:
-            self.reports.append(self.internet.report)
+            report = self.internet.report
+            if report.code == TOO_BIG and report.protocol == UDP:
+                self.internet.narrowed(report, now)  # as UDP does for one that a socket sent
+            self.reports.append(report)
 
     def poll_transmit(self, now: int) -> None:
         if self.link.has_failed:

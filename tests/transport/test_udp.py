@@ -11,7 +11,13 @@ from tests.transport.two_hosts import ANY, ELSEWHERE, NOBODY, A, B, TwoHosts
 from trunkline.base.addresses import parse_address
 from trunkline.system.descriptors import SocketDescription
 from trunkline.transport.ports import EPHEMERAL_HIGH, EPHEMERAL_LOW
+from trunkline.wire.ethernet import Ethernet
+from trunkline.wire.frame import build, decode, encode
+from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMP, ICMPV6, UDP, IpHeader
+from trunkline.wire.icmp import Icmp
 from trunkline.wire.ipv4 import IPv4
+from trunkline.wire.ipv6 import IPv6
+from trunkline.wire.packet import Packet
 from trunkline.wire.udp import Udp
 
 versions = pytest.mark.parametrize("version", [4, 6])
@@ -403,6 +409,31 @@ def test_the_largest_datagram_to_oneself_whatever_the_mode(mode: int) -> None:
     for size in (65508, 65509, 65535):
         assert errno_of(socket.send_to, bytes(size), 0, (A[4], 9, 0, 0)) == "EMSGSIZE"
     assert socket.send_to(bytes(65507), 0, (A[4], 9, 0, 0)) == 65507
+
+
+@versions
+def test_a_path_mtu_is_learned_of_what_a_socket_may_have_sent(version: int) -> None:
+    """RFC 5927 §4, as Linux: who forges a message has to know a port."""
+    for case, believed in (("bound", True), ("connected", True), ("elsewhere", False), ("", False)):
+        net = TwoHosts()
+        if case:
+            socket = net.bound(net.a, version, port=6000)
+            if case == "connected":
+                socket.connect((B[version], 9, 0, 0))
+            elif case == "elsewhere":
+                socket.connect((NOBODY[version], 9, 0, 0))
+        ip: IpHeader
+        if version == 4:
+            quote = build(Packet(IPv4(A[4], B[4], UDP), Udp(6000, 9), bytes(1400)))[:28]
+            ip, icmp, ethertype = IPv4(B[4], A[4], ICMP), Icmp(3, 4, 1300), ETHERTYPE_IPV4
+        else:
+            quote = build(Packet(IPv6(A[6], B[6], UDP), Udp(6000, 9), bytes(1400)))[:48]
+            ip, icmp, ethertype = IPv6(B[6], A[6], ICMPV6), Icmp(2, 0, 1300), ETHERTYPE_IPV6
+        error = Packet(ip, icmp, quote)
+        error.ethernet = Ethernet(net.wires[0].mac, net.wires[1].mac, ethertype)
+        net.a.receive(net.wires[0], decode(encode(error), True), net.loop.now)
+        path = net.a.internet.path_to(B[version], b"", None, net.loop.now)
+        assert path.mtu == (1300 if believed else 1500), case
 
 
 @versions

@@ -35,7 +35,7 @@ from trunkline.link.nic import LOOPBACK, Nic, Node
 from trunkline.wire import icmpv4 as wire4
 from trunkline.wire import icmpv6 as wire6
 from trunkline.wire.frame import quoted
-from trunkline.wire.header import ICMP, ICMPV6, TCP, IpHeader
+from trunkline.wire.header import ICMP, ICMPV6, TCP, UDP, IpHeader
 from trunkline.wire.icmp import Icmp, Quote, parse_quote
 from trunkline.wire.ipv4 import total_length
 from trunkline.wire.ipv6 import IPv6
@@ -286,8 +286,8 @@ class Control(Output):
             report.mtu = _told_mtu(quote, icmp, packet.payload)
             if report.mtu == 0:
                 return self.drop(packet, "icmp: unbelievable path MTU", now)
-            # RFC 5927 §4 SHOULD, ICMP-040: TCP looks first whether it sent what is quoted
-            if report.protocol != TCP:
+            # RFC 5927 §4 SHOULD, ICMP-040: a transport looks first whether it sent what is quoted
+            if report.protocol not in (TCP, UDP):
                 self.narrowed(report, now)
         self.report = report
         self.counters.count("icmp: errors received")

@@ -332,14 +332,19 @@ class DatagramLayer:
         else:
             self.full += 1
 
-    def on_report(self, report: Report) -> None:
+    def on_report(self, report: Report, now: int) -> None:
         """An ICMP error: for the connected end it is about, if it is a hard one."""
         ends = self.ends.get(report.local_port)
         if ends is None:
             return
+        believed = report.code != TOO_BIG
         for end in ends:
             if end.local not in (report.local, ANY4, ANY6):
                 continue
+            if not believed and self._may_have_sent(end, report):
+                # RFC 5927 §4: as Linux, where some socket may have sent it
+                believed = True
+                self.internet.narrowed(report, now)
             if end.every_error and not end.remote:
                 end.error = report.code
                 note(self.events, end.endpoint)
@@ -353,6 +358,12 @@ class DatagramLayer:
             if report.hard or too_big or end.every_error:
                 end.error = report.code
                 note(self.events, end.endpoint)
+
+    def _may_have_sent(self, end: DatagramEnd, report: Report) -> bool:
+        """Whether the datagram that an error is about may be an end's."""
+        if not end.remote:
+            return True
+        return end.remote == report.remote and end.remote_port == report.remote_port
 
     def statistics(self) -> dict[str, int]:
         """Counts of this protocol, and how many ends it has."""

@@ -84,11 +84,11 @@ class TransportLayer:
         if protocol == TCP:
             self.tcp.on_report(report, now)
         elif protocol == UDP:
-            self.udp.on_report(report)
+            self.udp.on_report(report, now)
         elif protocol == ICMP:
-            self.echo4.on_report(report)
+            self.echo4.on_report(report, now)
         elif protocol == ICMPV6:
-            self.echo6.on_report(report)
+            self.echo6.on_report(report, now)
 
     def poll_transmit(self, now: int) -> None:
         """TCP says what it has to say; datagrams left when they were sent."""
