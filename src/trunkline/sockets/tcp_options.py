@@ -127,6 +127,11 @@ def set_tcp(socket: StreamSocket, option: int, value: bytes) -> bool:
     elif option == TCP_QUICKACK:
         settings.quickack = number != 0
         socket.slow_ack = number == 0
+        connection = socket.connection
+        if number == 0 and connection is not None:
+            # as Linux: acknowledgements wait, until one has waited in vain
+            socket.slow_ack = False
+            connection.pingpong = True
     elif option == TCP_THIN_DUPACK:
         if not 0 <= number <= 1:
             raise failure("EINVAL")

@@ -308,3 +308,15 @@ def test_what_follows_urgent_data_is_not_urgent() -> None:
     connection.send(b"more", bench.world.now)
     second = bench.one()
     assert (second.flags, second.header.urgent, second.data) == (ACK | PSH, 0, b"more")
+
+
+def test_largest_segment_of_a_socket_counts_while_it_opens() -> None:
+    """TCP_MAXSEG: said in the SYN and kept to, and nothing to a connection that stands."""
+    bench = Bench()
+    settings = TcpSettings(bench.host.policy)
+    settings.max_segment = 600
+    connection = bench.accepted(PLAIN, settings=settings)
+    connection.settings.max_segment = 300
+    connection.settings_changed(bench.world.now)
+    connection.send(b"x" * 1000, bench.world.now)
+    assert [len(out.data) for out in bench.out()] == [600, 400]

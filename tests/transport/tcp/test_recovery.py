@@ -572,8 +572,7 @@ def test_records_are_cut_when_segments_shrink() -> None:
     connection.send(b"abcdefgh" * 500, bench.world.now)
     said = bench.out()
     assert [len(out.data) for out in said] == [1388, 1388, 1224]
-    connection.settings.max_segment = 600
-    connection.settings_changed(bench.world.now)
+    bench.inject_icmp(3, 4, 640, said[0].packet)
     bench.after(1 * S)
     again = bench.out()
     assert [len(out.data) for out in again] == [588] * len(again)

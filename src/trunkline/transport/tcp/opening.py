@@ -234,6 +234,10 @@ def _take_offer(block: Block, header: Tcp, now: int) -> None:
             block.peer_mss = max(options.mss, MINIMUM_MSS)
         shift = options.window_scale
         block.sack_ok = policy.sack and options.sack_permitted
+    # as Linux: what TCP_MAXSEG says counts here, and no more later
+    limit = block.settings.max_segment
+    if limit and block.peer_mss > limit:
+        block.peer_mss = limit
     # RFC 7323 §2.2 CC-044: both or neither, and 14 at most
     if shift != ABSENT and policy.window_scaling:
         block.scale_ok = True

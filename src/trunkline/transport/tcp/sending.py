@@ -191,8 +191,6 @@ def update_mss(block: Block) -> None:
     mss = mtu - (60 if len(block.remote) == 16 else 40)
     if mss > block.peer_mss:
         mss = block.peer_mss
-    if block.settings.max_segment and mss > block.settings.max_segment:
-        mss = block.settings.max_segment
     if mss < MINIMUM_MSS:
         mss = MINIMUM_MSS
     if block.ts_ok:
