@@ -12,6 +12,7 @@ from trunkline.link.switch import AGEING_TIME, TABLE_LIMIT, Switch
 from trunkline.wire.ethernet import Ethernet
 from trunkline.wire.frame import decode, encode
 from trunkline.wire.packet import Packet
+from trunkline.wire.trace import TraceSink
 
 both = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 A, B, C = (parse_mac(f"02:00:00:00:0a:0{digit}") for digit in (1, 2, 3))
@@ -179,11 +180,19 @@ def test_groups_that_stay_on_one_link() -> None:
 def test_too_big_for_the_way_out() -> None:
     rack = Rack()
     rack.nics[1].mtu = 1000
+    told: list[str] = []
+
+    class Watch(TraceSink):
+        def drop(self, node: str, reason: str, packet: Packet | None, now: int) -> None:
+            told.append(reason)
+
+    rack.switch.trace = Watch()
     large = frame(A, MAC_BROADCAST, payload=bytes(1200))
     assert rack.pass_on(0, large) == [2]
     rack.pass_on(1, frame(B, C))
     assert rack.pass_on(0, frame(A, B, payload=bytes(1200))) == []
     assert rack.count("too big for the NIC") == 2
+    assert told == ["switch: too big for the NIC"] * 2
 
 
 def test_octets_that_are_no_frame() -> None:

@@ -125,7 +125,7 @@ class Switch(Node):
             if out is nic or not out.up:
                 continue
             if length > out.mtu:
-                self.counters.count(TOO_BIG)
+                self._drop(packet, TOO_BIG, now)  # that way: a capture says so, and others got it
                 continue
             if last is not None:
                 last.emit(packet.copy())
