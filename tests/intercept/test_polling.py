@@ -23,6 +23,11 @@ async def yield_for_ever() -> None:
         await asyncio.sleep(0)
 
 
+def sleep_for_ever() -> None:
+    while True:
+        time.sleep(0)
+
+
 def select_for_ever() -> None:
     one, other = socket.socketpair()
     with one, other:
@@ -41,7 +46,9 @@ def receive_for_ever() -> None:
                 continue
 
 
-@pytest.mark.parametrize("program", [yield_for_ever, select_for_ever, receive_for_ever])
+@pytest.mark.parametrize(
+    "program", [yield_for_ever, sleep_for_ever, select_for_ever, receive_for_ever]
+)
 @pytest.mark.parametrize("here", [False, True], ids=["strand", "calling thread"])
 def test_polling_for_nothing_is_told(machines: Machines, program: object, here: bool) -> None:
     world = machines.world
@@ -70,6 +77,21 @@ def test_polling_until_somebody_else_acts_is_let_be(machines: Machines) -> None:
             ends[0].sendall(b"at last")
 
     assert machines.together(poller, speaker)[0] == b"at last"
+
+
+def test_giving_way_until_somebody_else_acts_is_let_be(machines: Machines) -> None:
+    flags: list[str] = []
+
+    def waits() -> float:
+        while not flags:
+            time.sleep(0)
+        return time.monotonic()
+
+    def sets() -> None:
+        time.sleep(1)
+        flags.append("set")
+
+    assert machines.together(waits, sets)[0] == pytest.approx(1001, abs=0.01)
 
 
 def test_waiting_for_a_time_by_looking_at_the_clock_ends(machines: Machines) -> None:

@@ -468,4 +468,7 @@ def wait_any(
 def sleep(seconds: float) -> None:
     """time.sleep."""
     strand = this_strand()
-    strand.scheduler.park(Wait(strand), deadline_of(strand, seconds))
+    if seconds <= 0:
+        strand.scheduler.yield_turn(strand)
+    else:
+        strand.scheduler.park(Wait(strand), deadline_of(strand, seconds))

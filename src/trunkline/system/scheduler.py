@@ -194,6 +194,17 @@ class Scheduler:
         """Let everything else that can happen now happen first."""
         self.park(Wait(strand), self.loop.now)
 
+    def yield_turn(self, strand: Strand) -> None:
+        """The same for sleep(0): a program that only does so pays with time, as for polls."""
+        if strand.doomed or strand is not self.current:
+            self._refuse(strand)
+        if self.calls >= FREE_CALLS:
+            self.charge()
+            return
+        calls = self.calls + 1
+        self._wait(Wait(strand), self.loop.now)
+        self.calls = calls  # whatever others have waited for meanwhile
+
     def settle(self) -> None:
         """Let what is due now happen, before a program is told that there is nothing: loopback is quick."""
         loop = self.loop
