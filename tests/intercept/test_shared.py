@@ -109,8 +109,9 @@ def test_a_deadlock_names_the_task(machines: Machines) -> None:
     async def wait_for_nothing() -> None:
         await asyncio.get_running_loop().create_future()
 
-    with pytest.raises(Deadlock, match="in wait_for_nothing"):
+    with pytest.raises(Deadlock, match="in wait_for_nothing") as caught:
         run(machines.world, wait_for_nothing())
+    assert "in test_a_deadlock_names_the_task" not in str(caught.value)  # who called the simulator
     assert threading.current_thread() is threading.main_thread()
 
 

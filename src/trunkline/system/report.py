@@ -23,6 +23,7 @@ TASKS_SHOWN: Final = 20  # of one event loop
 DEEPEST: Final = 100  # frames of one task
 OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 START: Final = os.path.join(OURS, "system", "program.py")
+_STARTS: Final = (START, os.path.join(OURS, "intercept", "shared.py"))  # a program, a loop for all
 _SWITCH: Final = "(TRUNKLINE_WATCHDOG=SECONDS, or 0 for never)"
 _ADVICE: Final = (
     f" of real time without waiting for anything, so simulated time stands still {_SWITCH}"
@@ -91,9 +92,7 @@ def stack(frame: FrameType | None, frames: Sequence[FrameType] = ()) -> Iterator
     else:
         summary = []
     for at, entry in enumerate(summary):
-        if (
-            entry.filename == START
-        ):  # what lies above called the simulator, and is not the program's
+        if entry.filename in _STARTS:  # what lies above called the simulator
             summary = summary[at + 1 :]
             break
     theirs = [entry for entry in summary if not entry.filename.startswith(OURS)]
