@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import errno
 import sched
 import time
+import types
 from typing import Any
 
 import pytest
@@ -149,3 +151,19 @@ def test_a_loop_that_spins_is_brought_on(machines: Machines) -> None:
         return loop.time()
 
     assert 1000.05 <= machines.run(program) < 1000.2
+
+
+def test_nobody_sets_a_clock(machines: Machines) -> None:
+    """Nor the real one, which a program with root's rights could: CPython's own tests try."""
+
+    def program() -> list[int | None]:
+        numbers = []
+        for function in (time.clock_settime, time.clock_settime_ns):
+            assert not isinstance(function, types.BuiltinFunctionType), "it would be the real one"
+            for clock in (time.CLOCK_REALTIME, time.CLOCK_MONOTONIC):
+                with pytest.raises(OSError) as caught:
+                    function(clock, 5)
+                numbers.append(caught.value.errno)
+        return numbers
+
+    assert machines.run(program) == [errno.EPERM, errno.EINVAL] * 2

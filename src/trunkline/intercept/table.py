@@ -38,6 +38,7 @@ CALLS: Final[list[tuple[str, str, Call]]] = [
     ("time", "process_time_ns thread_time_ns", times.cpu_time_ns),
     ("time", "clock_gettime", times.clock_gettime),
     ("time", "clock_gettime_ns", times.clock_gettime_ns),
+    ("time", "clock_settime clock_settime_ns", times.set_clock),
     ("time", "sleep", times.sleep),
     ("time", "localtime gmtime ctime", times.of_seconds),
     ("time", "asctime", times.asctime),

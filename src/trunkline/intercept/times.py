@@ -12,6 +12,7 @@ from collections.abc import Callable
 from math import isnan
 from typing import Any, Final
 
+from trunkline.sockets.errors import failure
 from trunkline.system import blocking
 from trunkline.system.real import get_ident
 from trunkline.system.strands import STRANDS
@@ -89,6 +90,13 @@ def clock_gettime_ns(real: Real, clock: Any) -> Any:
         return real(clock)
     own = strand.clock
     return own.time_ns() if kind == 0 else own.monotonic_ns() if kind == 1 else own.cpu_ns()
+
+
+def set_clock(real: Real, clock: Any, moment: Any) -> Any:
+    """time.clock_settime and clock_settime_ns: the world's clock is nobody's to set, nor the real one."""
+    if STRANDS.get(get_ident()) is None:
+        return real(clock, moment)
+    raise failure("EPERM" if clock == time.CLOCK_REALTIME else "EINVAL")
 
 
 def sleep(real: Real, seconds: Any) -> Any:
