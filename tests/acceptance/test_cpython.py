@@ -49,6 +49,20 @@ MORE = [
     "test.test_asyncio.test_timeouts",
     "test.test_asyncio.test_threads",
     "test.test_asyncio.test_runners",
+    "test.test_asyncio.test_unix_events",
+    "test.test_asyncio.test_taskgroups",
+    "test.test_asyncio.test_futures",
+    "test.test_asyncio.test_locks",
+    "test.test_asyncio.test_queues",
+    "test.test_asyncore",
+    "test.test_asynchat",
+    "test.test_smtpd",
+    "test.test_telnetlib",
+    "test.test_nntplib",
+    "test.test_docxmlrpc",
+    "test.test_robotparser",
+    "test.test_urllib2",
+    "test.test_logging",
 ]
 
 MISSING = (
