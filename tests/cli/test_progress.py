@@ -15,9 +15,10 @@ from tests.cli.test_cli import lab
 BUSY = "n = 0\nwhile n < 25_000_000:\n    n += 1\nprint('counted')\n"
 
 
-def on_a_terminal(folder: Path, *arguments: str, **environment: str) -> bytes:
+def on_a_terminal(folder: Path, *arguments: str, typed: bytes = b"", **environment: str) -> bytes:
     """What `trunkline …` writes to a terminal."""
     ours, theirs = pty.openpty()
+    os.write(ours, typed)
     with subprocess.Popen(
         [sys.executable, "-m", "trunkline", *arguments],
         stdin=theirs,
@@ -38,6 +39,16 @@ def on_a_terminal(folder: Path, *arguments: str, **environment: str) -> bytes:
             written += more
     os.close(ours)
     return written
+
+
+@pytest.mark.once
+def test_while_somebody_types_the_terminal_is_theirs(tmp_path: Path) -> None:
+    name = lab(tmp_path, alice=f"print(input('say: ').upper())\n{BUSY}")
+    written = on_a_terminal(tmp_path, "run", name, "--stdin", "alice", typed=b"so\n")
+    assert b"say: " in written
+    assert b"SO\r\n" in written
+    assert b"\r\x1b[2K" not in written
+    assert b"s of the world in " in written
 
 
 @pytest.mark.once

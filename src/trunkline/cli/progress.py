@@ -26,10 +26,11 @@ _ERASE: Final = b"\r\x1b[2K"
 class Progress:
     """Shows virtual time and packets while a run goes on. Enter it before the programs are started."""
 
-    def __init__(self, until: int | None) -> None:
+    def __init__(self, until: int | None, typed: bool = False) -> None:
         self.until = until
         self.net: Internet | None = None
-        self.shown = sys.stderr.isatty() and find_spec("rich") is not None
+        # While somebody types, the terminal is theirs: input() writes its prompt past us.
+        self.shown = sys.stderr.isatty() and not typed and find_spec("rich") is not None
         self.over = threading.Event()
         self.lock = threading.Lock()
         self.thread = threading.Thread(target=self._show, daemon=True)

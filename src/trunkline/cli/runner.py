@@ -47,7 +47,7 @@ def run_description(description: Description, until: int | None, options: dict[s
     views = seeing.Views(options)
     began = monotonic()
     drops = Drops()
-    with Progress(until) as progress:
+    with Progress(until, streams.typed(options)) as progress:
         net = Internet.from_description(description, options.get("seed"), options.get("strict"))
         net.watch(drops)
         try:

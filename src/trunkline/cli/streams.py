@@ -24,6 +24,11 @@ def furnished(description: Description, options: dict[str, Any]) -> Description:
     return description
 
 
+def typed(options: dict[str, Any]) -> bool:
+    """Whether a program reads what somebody types."""
+    return bool(options.get("stdin")) and sys.stdin is not None and sys.stdin.isatty()
+
+
 def _with_input(description: Description, name: str) -> Description:
     """The first program of a machine that is no service gets this command's standard input."""
     runs = {
@@ -36,7 +41,7 @@ def _with_input(description: Description, name: str) -> Description:
             f'no machine "{name}" runs a program{suggestion(name, runs)}', param_hint="--stdin"
         )
     given: bytes | None = None
-    if sys.stdin is not None and sys.stdin.isatty():
+    if typed({"stdin": name}):
         # Somebody types: the world stands still meanwhile, and nobody is to be blamed for it.
         os.environ.setdefault("TRUNKLINE_WATCHDOG", "0")
     else:
