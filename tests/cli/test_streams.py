@@ -72,3 +72,14 @@ def test_each_line_says_whose_it_is(tmp_path: Path) -> None:
     assert done.returncode == 1
     plain = trunk("run", name, cwd=tmp_path)
     assert plain.stdout == "one\ntwohello\n\n and more\nhello\n\n"
+
+
+@pytest.mark.once
+def test_a_sign_that_the_terminal_has_not_is_the_programs_own_mistake(tmp_path: Path) -> None:
+    name = lab(tmp_path, alice="print('\\u2192')\n")
+    for options in ([], ["--prefix"]):
+        done = trunk("run", name, *options, cwd=tmp_path, PYTHONIOENCODING="ascii")
+        assert "alice.py" in done.stderr
+        assert "/trunkline/" not in done.stderr
+        last = "trunkline: alice: python alice.py: raised UnicodeEncodeError: 'ascii' codec can't encode"
+        assert done.stderr.splitlines()[-1].startswith(last)

@@ -27,3 +27,7 @@ def test_widths_as_a_terminal_has_them() -> None:
     assert text_width("a\u0308") == 1
     assert text_width("表") == 2
     assert table(["表", "x"], [["ab", "y"]]) == "表  x\n--  -\nab  y"
+
+
+def test_no_line_ends_in_spaces() -> None:
+    assert table(["a", ""], [["only"]]) == "a\n----\nonly"

@@ -26,7 +26,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
             for cell, width, to_the_right in zip(line, widths, right)
         ]
         text.append(GAP.join(cells).rstrip())
-    text.insert(1, GAP.join("-" * width for width in widths))
+    text.insert(1, GAP.join("-" * width for width in widths).rstrip())
     return "\n".join(text)
 
 

@@ -133,13 +133,13 @@ def tasks() -> list[asyncio.Task[Any]]:
 def told(error: BaseException) -> traceback.TracebackException:
     """An exception's traceback as it would be on a real machine, where a system call has no Python frames.
 
-    Errors of the system alone are cut short so: of any other kind, our frames may be the news.
+    Errors of the system and of text alone are cut short so: of any other kind, our frames may be the news.
     """
     found = traceback.TracebackException.from_exception(error)
     shortened: list[tuple[traceback.TracebackException, BaseException]] = [(found, error)]
     while shortened:
         text, error = shortened.pop()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError | UnicodeError):  # the latter where a program prints
             while len(text.stack) > 1 and text.stack[-1].filename.startswith(OURS):
                 text.stack.pop()
         for inner, cause in (
