@@ -14,6 +14,7 @@ from typing import Final
 from trunkline.system import real
 
 LEAST: Final = 50_000  # objects that may wait for a collection of everything
+FROZEN_AT_START: Final = 1_000  # objects; Python 3.12 freezes some hundreds of its own
 
 
 class _Ledger:
@@ -30,7 +31,7 @@ _ledger: Final = _Ledger()
 
 def world_begins(others: bool) -> None:
     """Freeze what there is, unless there are other worlds, or somebody else has frozen it."""
-    if not others and not gc.get_freeze_count():
+    if not others and gc.get_freeze_count() < FROZEN_AT_START:
         gc.freeze()
         _ledger.frozen = True
 

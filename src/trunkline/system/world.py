@@ -290,7 +290,7 @@ class World:
                 program.timer.deadline = NEVER
                 program.done = True
             _settle(idents)
-            # garbage.world_ends(bool(WORLDS))
+            garbage.world_ends(bool(WORLDS))
 
     def _unwind(self, main: Strand, strand: Strand) -> None:
         if strand.over:
