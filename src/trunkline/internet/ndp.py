@@ -49,7 +49,7 @@ MALFORMED: Final = "ndp: malformed"
 FRAGMENTED: Final = "ndp: fragmented"
 NO_NEIGHBOURS: Final = "ndp: on a link without neighbours"
 BAD_PROBE: Final = "ndp: solicitation from nobody is no probe"
-BAD_MAC: Final = "ndp: hardware address is a group's or none"
+BAD_MAC: Final = "ndp: hardware address is a group's, an own one or none"
 OWN_SOURCE: Final = "ndp: solicitation from an own address"
 OTHER_TARGET: Final = "ndp: solicitation for somebody else"
 BAD_SOLICITED: Final = "ndp: solicited flag on a multicast"
@@ -143,7 +143,7 @@ class Ndp:
         if src == ANY6 and (mac or ip.dst != solicited_node(ip.dst)):
             # RFC 4861 §7.1.1 NDP-021: a probe goes to a solicited-node group and names no address
             link.drop(packet, BAD_PROBE, now)
-        elif mac and _no_station(mac):
+        elif mac and _no_station(mac, nic):
             link.drop(packet, BAD_MAC, now)
         elif message.target not in nic.addresses:
             link.drop(packet, OTHER_TARGET, now)
@@ -171,7 +171,7 @@ class Ndp:
         if message.solicited and ip.dst[0] == 0xFF:
             link.drop(packet, BAD_SOLICITED, now)  # RFC 4861 §7.1.2 NDP-022
             return
-        if mac and _no_station(mac):
+        if mac and _no_station(mac, nic):
             link.drop(packet, BAD_MAC, now)
             return
         if message.target in nic.addresses:
@@ -221,9 +221,9 @@ def _source(nic: Nic, neighbour: Neighbour) -> bytes:
     return fallback
 
 
-def _no_station(mac: bytes) -> bool:
-    """Whether an address can be no single station's."""
-    return mac[0] & 1 != 0 or mac == MAC_NONE
+def _no_station(mac: bytes, nic: Nic) -> bool:
+    """Whether an address can be no single other station's."""
+    return mac[0] & 1 != 0 or mac in (MAC_NONE, nic.mac)
 
 
 def _fragmented(ip: IpHeader) -> bool:
