@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.sockets.loopback import DGRAM, INET, INET6, STREAM, both
+from tests.transport.two_hosts import ANY, B, TwoHosts
 
 KINDS = [(INET, STREAM), (INET, DGRAM), (INET6, STREAM), (INET6, DGRAM)]
 SOL_SOCKET, IP, TCP, UDP, IPV6 = 1, 0, 6, 17, 41
@@ -125,3 +126,43 @@ def test_tcp_info_counts() -> None:
     assert words[4] == 0  # unacked
     assert words[18] >= 2  # cwnd
     assert len(on.get(far, TCP, 11, 8)) == 8
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_states_that_tcp_info_tells(host: str) -> None:
+    """Linux's socket is closed once its connection is in TIME-WAIT."""
+
+    def body(on: Any) -> list[Any]:
+        caller, callee = on.pair(host)
+        got = [on.get(caller, TCP, 11, 1)]
+        on.shutdown(caller, 1)
+        on.settle()
+        got += [on.get(callee, TCP, 11, 1)]
+        on.shutdown(callee, 1)
+        on.settle()
+        got += [on.get(caller, TCP, 11, 1), on.get(callee, TCP, 11, 1)]
+        return got
+
+    both(body)
+
+
+def test_quick_acknowledgements_switched_off() -> None:
+    """TCP_QUICKACK of 0 acts on a connection that stands: what comes is acknowledged later."""
+    for off in (False, True):
+        both_ends = TwoHosts()
+        listening = both_ends.socket(both_ends.b, 4, 1)
+        listening.bind((ANY[4], 80, 0, 0))
+        listening.listen(1)
+        caller = both_ends.socket(both_ends.a, 4, 1)
+        caller.connect((B[4], 80, 0, 0))
+        both_ends.run()
+        callee = listening.accept()
+        assert callee is not None
+        if off:
+            callee.setsockopt(TCP, 12, bytes(4))
+        both_ends.frames.sent.clear()
+        caller.send(b"x", 0)
+        both_ends.run(20)
+        assert len(both_ends.frames.sent) == (1 if off else 2)
+        both_ends.run(40)
+        assert len(both_ends.frames.sent) == 2
