@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -55,3 +57,25 @@ def test_an_exit_at_once_ends_the_program_alone(machines: Machines, in_thread: b
     world.run()
     assert (one.exit_code, other.result, exits) == (7, "goes on", [])
     assert world.loop.now == 5 * 10**9
+
+
+def test_what_a_refusal_left_is_gone_before_the_next_loop(machines: Machines) -> None:
+    class Half:
+        """Made for a child that never came, and in a cycle with itself."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    def attempt() -> weakref.ref[Half]:
+        half = Half()
+        with pytest.raises(PermissionError):
+            subprocess.run(["ls"], check=False)
+        return weakref.ref(half)
+
+    def program() -> tuple[bool, bool]:
+        half = attempt()
+        before = half() is not None
+        asyncio.new_event_loop().close()
+        return before, half() is not None
+
+    assert machines.run(program) == (True, False)

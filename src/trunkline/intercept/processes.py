@@ -53,7 +53,10 @@ NATIVE: Final = {
 def refusal(what: str) -> EscapeRefused:
     """The error for a child process."""
     system = current_system()
-    where = "this host" if system is None else f"the simulated host {system.name}"
+    where = "this host"
+    if system is not None:
+        where = f"the simulated host {system.name}"
+        system.world.scheduler.refused = True
     return EscapeRefused(
         1,
         f"{what} would start a real process, which cannot be on {where}: start a Python program on a"

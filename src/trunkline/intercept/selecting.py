@@ -378,8 +378,11 @@ def make_epoll(original: Any) -> Any:
         """Stands for `select.epoll`."""
 
         def __new__(cls, *arguments: Any, **named: Any) -> Any:
-            kind = original if current_system() is None else SimulatedEpoll
-            return kind(*arguments, **named)
+            system = current_system()
+            if system is None:
+                return original(*arguments, **named)
+            system.world.scheduler.tidy()
+            return SimulatedEpoll(*arguments, **named)
 
         @staticmethod
         def fromfd(descriptor: int) -> Any:

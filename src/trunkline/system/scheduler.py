@@ -57,6 +57,7 @@ class Scheduler:
         "made",
         "main",
         "outside",
+        "refused",
         "rounds",
         "runnable",
         "stage",
@@ -82,6 +83,7 @@ class Scheduler:
         self.base = Stage()  # the real argv, streams and environment
         self.stage = self.base  # what is shown at the moment
         self.outside: Outside | None = None  # of a shared loop, which drives the world itself
+        self.refused = False  # something was, since `tidy`
         self.rounds = 0
         self.foreground = 0  # rounds that a program had which is no service
         self.calls = 0  # polls and clock reads since the last progress
@@ -344,6 +346,16 @@ class Scheduler:
         self.collected = self.rounds
         count = self.rounds // COLLECT_EVERY
         real.collect(2 if count % 64 == 0 else 1 if count % 8 == 0 else 0)
+
+    def tidy(self) -> None:
+        """Collect what a refused call left half made, now that a program makes a new loop.
+
+        Its finalizers have things to say (an unclosed transport); later they would say them in the middle
+        of something that has nothing to do with it.
+        """
+        if self.refused:
+            self.refused = False
+            real.collect()
 
     def show(self, stage: Stage) -> None:
         """Put a program's argv, streams, `__main__`, environment and directory in place."""
