@@ -39,9 +39,6 @@ def test_what_a_program_leaves_behind_is_gone_when_its_world_is_closed() -> None
     with world:
         world.start(alice, Thing, (log,))
         world.run()
-        world.programs.clear()
-        alice.programs.clear()
-        world.finished.clear()
         assert log == []
     assert log == ["gone"]
 

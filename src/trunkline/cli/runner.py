@@ -55,7 +55,7 @@ def run_description(description: Description, until: int | None, options: dict[s
             progress.net = net
             verdict, status, unfinished = _go(net, until)
             wall = monotonic() - began
-            failed = [program for program in net.world.finished if program.exit_code]
+            failed = net.world.failed
             if verdict:  # it says who was ended, and why
                 failed = [program for program in failed if program.exit_code != KILLED]
             views.close(net)

@@ -47,8 +47,8 @@ class World:
         self.systems: dict[str, System] = {}
         self.hosts: dict[str, list[bytes]] = {}  # name -> addresses of both families
         self.descriptors = DescriptorTable()
-        self.programs: list[Program] = []
-        self.finished: list[Program] = []  # in the order of their ends
+        self.programs: list[Program] = []  # that have not ended
+        self.failed: list[Program] = []  # that ended with another status than 0, in that order
         self.scheduler = Scheduler(self, loop, self._over)
         self.watchdog = Watchdog(self.scheduler)
         self.closed = False
@@ -125,7 +125,10 @@ class World:
     def ended(self, program: Program) -> None:
         """A program is over."""
         program.timer.deadline = NEVER
-        self.finished.append(program)
+        self.programs.remove(program)
+        program.system.programs.remove(program)
+        if program.exit_code:
+            self.failed.append(program)
         if not program.service:
             self._unfinished -= 1
             if not self._unfinished:
