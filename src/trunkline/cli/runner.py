@@ -55,7 +55,7 @@ def run_description(description: Description, until: int | None, options: dict[s
             progress.net = net
             verdict, status, unfinished = _go(net, until)
             wall = monotonic() - began
-            failed = net.world.failed
+            failed = net.world.failed.copy()
             if verdict:  # it says who was ended, and why
                 failed = [program for program in failed if program.exit_code != KILLED]
             views.close(net)

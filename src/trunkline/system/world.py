@@ -127,7 +127,7 @@ class World:
         program.timer.deadline = NEVER
         self.programs.remove(program)
         program.system.programs.remove(program)
-        if program.exit_code:
+        if program.exit_code and not self.closed:
             self.failed.append(program)
         if not program.service:
             self._unfinished -= 1
