@@ -116,9 +116,10 @@ def test_a_capture_that_does_not_fit_harms_no_program(example: str) -> None:
 
 @pytest.mark.once
 @needs_a_full_disk
-def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written(tmp_path: Path, unbuffered: str) -> None:
     name = tmp_path / "lab.toml"
-    name.write_text("[hosts.alice]\n")
+    name.write_text('[hosts.alice]\nprograms = ["python -c pass"]\n')
     with FULL.open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "trunkline", "run", str(name), "--ladder"],
@@ -126,10 +127,11 @@ def test_output_that_cannot_be_written(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": unbuffered},
         )
     line = "trunkline: standard output cannot be written: No space left on device"
     assert done.stderr.splitlines()[-1] == line
+    assert "Traceback" not in done.stderr
     assert done.returncode == 2
 
 

@@ -228,7 +228,7 @@ def command(arguments: Sequence[str]) -> int:
         words.complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        words.give_up_output()
         return 141
     return status if isinstance(status, int) else 0
 

@@ -41,7 +41,7 @@ def run_python(arguments: list[str]) -> int:
             words.complain(str(error))
             return 1
     code = program.exit_code or 0
-    sys.stdout.flush()
+    words.flush()
     return 128 - code if code < 0 else code
 
 

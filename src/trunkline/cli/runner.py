@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from time import monotonic
 from typing import Any, Final
 
@@ -65,7 +64,7 @@ def run_description(description: Description, until: int | None, options: dict[s
         if status != INTERRUPTED:  # whoever interrupts does not wait for programs to unwind
             net.close()
     views.show()
-    sys.stdout.flush()
+    words.flush()
     for line in summary(net, drops, wall):
         words.tell(line)
     views.tell()

@@ -22,7 +22,10 @@ _PLAIN: Final = str.maketrans(
 
 def complain(text: str) -> None:
     """A mistake or a verdict: `trunkline: …`, a line for each line; a file and place stand for themselves."""
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        give_up_output()
     for number, line in enumerate(text.splitlines() or [""]):
         prefix = style("trunkline: ", fg="red", bold=True) if number == 0 else ""
         click.echo(prefix + plain(line, sys.stderr), err=True)
@@ -40,7 +43,27 @@ def show(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise click.ClickException(f"standard output cannot be written: {error.strerror}") from None
+        raise _full(error) from None
+
+
+def flush() -> None:
+    """Write out what programs have said. Raises ClickException where that cannot be."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _full(error) from None
+
+
+def _full(error: OSError) -> click.ClickException:
+    give_up_output()
+    return click.ClickException(f"standard output cannot be written: {error.strerror}")
+
+
+def give_up_output() -> None:
+    """Nobody reads standard output, or it takes no more: what it still holds goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def style(text: str, fg: str = "", bold: bool = False) -> str:
