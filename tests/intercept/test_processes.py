@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import resource
+import signal
 import subprocess
 import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 
 import pytest
 
@@ -34,6 +37,42 @@ def test_a_refusal_says_what_to_do_instead(machines: Machines) -> None:
         assert "the simulated host alice" in text and "host.start(...)" in text
     assert "use grpclib" in said[2]
     assert not any("trunkline exec" in text or "world.start" in text for text in said)
+
+
+def test_what_is_about_the_whole_process_is_left_alone(machines: Machines) -> None:
+    before = (os.nice(0), resource.getrlimit(resource.RLIMIT_NOFILE), os.getpgrp(), os.umask(0o22))
+    os.umask(before[3])
+
+    def program() -> tuple[int, object]:
+        for attempt in (lambda: os.setuid(os.getuid()), os.setsid, lambda: os.chroot("/")):
+            with pytest.raises(PermissionError, match="the simulated host alice shares"):
+                attempt()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        limits = resource.prlimit(0, resource.RLIMIT_NOFILE, (64, 64))
+        return os.nice(5), limits
+
+    assert machines.run(program) == before[:2]
+    assert (os.nice(0), resource.getrlimit(resource.RLIMIT_NOFILE), os.getpgrp()) == before[:3]
+
+
+def abort() -> None:
+    os.abort()
+
+
+def kill_own_group() -> None:
+    os.killpg(0, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("deed", [abort, kill_own_group])
+def test_a_program_that_kills_itself_kills_nobody_else(
+    machines: Machines, deed: Callable[[], object]
+) -> None:
+    world = machines.world
+    one = world.start(machines.alice, deed)
+    other = world.start(machines.bob, time.sleep, (3,))
+    world.run()
+    assert one.exit_code in {-signal.SIGABRT, -signal.SIGKILL}
+    assert other.exit_code == 0
 
 
 @pytest.mark.parametrize("in_thread", [False, True])

@@ -33,6 +33,31 @@ CHILDREN: Final = [
     "spawnvpe",
 ]
 
+# What would change this process, and so every simulated host in it.
+SHARED: Final = [
+    "chroot",
+    "initgroups",
+    "login_tty",
+    "sched_setaffinity",
+    "sched_setparam",
+    "sched_setscheduler",
+    "setegid",
+    "seteuid",
+    "setgid",
+    "setgroups",
+    "setns",
+    "setpgid",
+    "setpgrp",
+    "setpriority",
+    "setregid",
+    "setresgid",
+    "setresuid",
+    "setreuid",
+    "setsid",
+    "setuid",
+    "unshare",
+]
+
 # Libraries whose C code opens sockets of its own, and what to use instead on a simulated host.
 NATIVE: Final = {
     "pycares": "the standard resolver (aiohttp uses it when aiodns cannot be imported)",
@@ -74,6 +99,38 @@ def make_refuse(what: str) -> Callable[..., Any]:
 
     refuse.__name__ = what.rpartition(".")[2]
     return refuse
+
+
+def make_leave(what: str) -> Callable[..., Any]:
+    """A call that is refused in a host because it is about the whole process."""
+
+    def leave(real: Real, *arguments: Any, **named: Any) -> Any:
+        system = current_system()
+        if system is None:
+            return real(*arguments, **named)
+        raise EscapeRefused(
+            1,
+            f"{what} would change the real process, which the simulated host {system.name} shares with"
+            " every other: call it outside hosts, before the run",
+        )
+
+    leave.__name__ = what.rpartition(".")[2]
+    return leave
+
+
+def nice(real: Real, increment: Any) -> Any:
+    """os.nice: how nice the process is, which no host makes nicer."""
+    return real(increment if current_system() is None else 0)
+
+
+def setrlimit(real: Real, resource: Any, limits: Any) -> Any:
+    """resource.setrlimit: taken and not heeded, since the limits of a simulated host are its own."""
+    return real(resource, limits) if current_system() is None else None
+
+
+def prlimit(real: Real, pid: Any, resource: Any, *limits: Any) -> Any:
+    """resource.prlimit: the same."""
+    return real(pid, resource, *limits) if current_system() is None else real(pid, resource)
 
 
 def fork_exec(real: Real, arguments: Any, *rest: Any) -> Any:

@@ -170,14 +170,36 @@ def kill(real: Real, pid: Any, number: Any) -> Any:
     raise ProcessLookupError(3, "No such process")
 
 
+def killpg(real: Real, group: Any, number: Any) -> Any:
+    """os.killpg: a program is a group of its own."""
+    program = _program()
+    if program is None:
+        return real(group, number)
+    if group in {0, program.pid}:
+        return _send(program, int(number)) if number else None
+    return kill(real, group, number)
+
+
 def exit_now(real: Real, status: Any) -> Any:
     """os._exit: the program alone ends; one on the calling thread takes the process with it, as ever."""
     program = _program()
     if program is None or program.strand is None or program.strand.body is None:
         return real(status)
-    program.exit_code = int(status) & 0xFF
+    return _end_now(program, int(status) & 0xFF)
+
+
+def abort(real: Real) -> Any:
+    """os.abort: the same, as the signal would."""
+    program = _program()
+    if program is None or program.strand is None or program.strand.body is None:
+        return real()
+    return _end_now(program, -signal.SIGABRT)
+
+
+def _end_now(program: Program, status: int) -> None:
+    program.exit_code = status
     program.kill()
-    return _end_if_doomed(current_strand())
+    _end_if_doomed(current_strand())
 
 
 def _send(program: Program, number: int) -> None:
