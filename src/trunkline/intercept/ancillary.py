@@ -10,18 +10,20 @@ import struct
 import sys
 from typing import Any, Final
 
+from trunkline.sockets.constants import (
+    IP_PKTINFO,
+    IP_TOS,
+    IP_TTL,
+    IPV6_HOPLIMIT,
+    IPV6_PKTINFO,
+    IPV6_TCLASS,
+)
 from trunkline.sockets.errors import failure
 from trunkline.system import passing
 from trunkline.system.descriptors import Description, DescriptorTable, Message
 
 Item = tuple[int, int, bytes]
 
-IP_TOS: Final = 1
-IP_TTL: Final = 2
-IP_PKTINFO: Final = 8
-IPV6_PKTINFO: Final = 50
-IPV6_HOPLIMIT: Final = 52
-IPV6_TCLASS: Final = 67
 _INT: Final = 4  # octets of a descriptor in SCM_RIGHTS
 
 

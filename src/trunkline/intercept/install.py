@@ -18,6 +18,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from trunkline.intercept import processes, table, tasks, tripwire
@@ -75,7 +76,7 @@ def _loaded(module: types.ModuleType) -> None:
     """uvloop, or a module of the table that somebody has imported afresh."""
     if module.__name__ == "uvloop":
         for name, kept in processes.tame_uvloop(module).items():
-            _undo.append(lambda name=name, kept=kept: setattr(module, name, kept))  # type: ignore[misc]
+            _undo.append(partial(setattr, module, name, kept))
         return
     for modules, names, function in table.CALLS:
         if module.__name__ in modules.split():
@@ -302,7 +303,7 @@ def _scan_function(function: types.FunctionType, swapped: dict[int, tuple[Any, A
         entry = swapped.get(id(value))
         if entry is not None and entry[0] is value and entry[1] is not value:
             cell.cell_contents = entry[1]
-            _undo.append(lambda cell=cell, value=value: setattr(cell, "cell_contents", value))  # type: ignore[misc]
+            _undo.append(partial(setattr, cell, "cell_contents", value))
     defaults = function.__defaults__
     if defaults is not None and any(id(value) in swapped for value in defaults):
         function.__defaults__ = tuple(_new(value, swapped) for value in defaults)

@@ -182,21 +182,23 @@ def killpg(real: Real, group: Any, number: Any) -> Any:
 
 def exit_now(real: Real, status: Any) -> Any:
     """os._exit: the program alone ends; one on the calling thread takes the process with it, as ever."""
-    program = _program()
-    if program is None or program.strand is None or program.strand.body is None:
-        return real(status)
-    return _end_now(program, int(status) & 0xFF)
+    return _end_now(int(status) & 0xFF) if _ends_alone() else real(status)
 
 
 def abort(real: Real) -> Any:
     """os.abort: the same, as the signal would."""
+    return _end_now(-signal.SIGABRT) if _ends_alone() else real()
+
+
+def _ends_alone() -> bool:
+    """Whether the caller is a program whose main strand has a thread of its own."""
     program = _program()
-    if program is None or program.strand is None or program.strand.body is None:
-        return real()
-    return _end_now(program, -signal.SIGABRT)
+    return program is not None and program.strand is not None and program.strand.body is not None
 
 
-def _end_now(program: Program, status: int) -> None:
+def _end_now(status: int) -> None:
+    program = _program()
+    assert program is not None
     program.exit_code = status
     program.kill()
     _end_if_doomed(current_strand())

@@ -2,8 +2,7 @@
 
 `SimulatedSocket` is a real subclass, so isinstance holds everywhere; the C part it inherits has no
 descriptor, so a C method reached by accident fails with EBADF instead of touching the kernel. Which class
-a call of `socket.socket` makes is decided in `__new__`, so that every reference to the class obeys, however
-early it was taken; by the descriptor where one is given, else by whether the caller is on a host.
+a call of `socket.socket` makes is decided in `making`.
 
 Left out: AF_ALG and the other families that have no network here.
 """

@@ -27,6 +27,13 @@ IPPROTO_IPV6: Final = 41
 IPPROTO_ICMPV6: Final = 58
 SOL_SOCKET: Final = 1
 
+IP_TOS: Final = 1
+IP_TTL: Final = 2
+IP_PKTINFO: Final = 8
+IPV6_PKTINFO: Final = 50
+IPV6_HOPLIMIT: Final = 52
+IPV6_TCLASS: Final = 67
+
 SHUT_RD: Final = 0
 SHUT_WR: Final = 1
 SHUT_RDWR: Final = 2

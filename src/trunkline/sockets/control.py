@@ -13,19 +13,25 @@ import sys
 from typing import Final, final
 
 from trunkline.base.addresses import ANY4, ANY6, is_link_local
-from trunkline.sockets.constants import AF_INET, IPPROTO_IP, IPPROTO_IPV6, SOCK_STREAM, SOL_SOCKET
+from trunkline.sockets.constants import (
+    AF_INET,
+    IP_PKTINFO,
+    IP_TOS,
+    IP_TTL,
+    IPPROTO_IP,
+    IPPROTO_IPV6,
+    IPV6_HOPLIMIT,
+    IPV6_PKTINFO,
+    IPV6_TCLASS,
+    SOCK_STREAM,
+    SOL_SOCKET,
+)
 from trunkline.sockets.errors import failure
 from trunkline.sockets.message import to_network
 from trunkline.sockets.socket import Socket
 
-IP_TOS: Final = 1
-IP_TTL: Final = 2
-IP_PKTINFO: Final = 8
 IPV6_FLOWINFO: Final = 11
-IPV6_PKTINFO: Final = 50
-IPV6_HOPLIMIT: Final = 52
 IPV6_DONTFRAG: Final = 62
-IPV6_TCLASS: Final = 67
 SO_MARK: Final = 36
 SO_TIMESTAMPING: Final = 37
 

@@ -20,6 +20,7 @@ from trunkline.sockets.constants import (
     EPOLLHUP,
     EPOLLRDHUP,
     EPOLLWRBAND,
+    IP_PKTINFO,
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
     IPPROTO_IP,
@@ -45,7 +46,7 @@ ECHO_PAYLOAD_LIMIT: Final = 0xFFFF
 
 _IP_RECVTOS: Final = IPPROTO_IP << 16 | 13  # options that say what recvmsg is to tell
 _IP_RECVTTL: Final = IPPROTO_IP << 16 | 12
-_IP_PKTINFO: Final = IPPROTO_IP << 16 | 8
+_IP_PKTINFO: Final = IPPROTO_IP << 16 | IP_PKTINFO
 _IP_RECVERR: Final = IPPROTO_IP << 16 | 11
 _IPV6_RECVERR: Final = IPPROTO_IPV6 << 16 | 25
 _IPV6_RECVPKTINFO: Final = IPPROTO_IPV6 << 16 | 49

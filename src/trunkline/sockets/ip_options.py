@@ -12,15 +12,13 @@ from typing import Final
 from trunkline.base.addresses import ANY4, is_multicast
 from trunkline.base.results import SENT
 from trunkline.link.nic import Nic
-from trunkline.sockets.constants import AF_INET6, SOCK_STREAM
+from trunkline.sockets.constants import AF_INET6, IP_TOS, IP_TTL, IPV6_TCLASS, SOCK_STREAM
 from trunkline.sockets.datagram import DatagramSocket
 from trunkline.sockets.errors import failure
 from trunkline.sockets.socket import Socket
 from trunkline.sockets.stream import StreamSocket
 from trunkline.transport.tcp.block import CLOSED
 
-IP_TOS: Final = 1
-IP_TTL: Final = 2
 IP_HDRINCL: Final = 3
 IP_MTU_DISCOVER: Final = 10
 IP_MTU: Final = 14
@@ -42,7 +40,6 @@ IPV6_MTU_DISCOVER: Final = 23
 IPV6_MTU: Final = 24
 IPV6_V6ONLY: Final = 26
 IPV6_MULTICAST_ALL: Final = 29
-IPV6_TCLASS: Final = 67
 IPV6_ADDR_PREFERENCES: Final = 72
 
 _NUMBERS6: Final = (

@@ -13,6 +13,7 @@ Left out on purpose: arguments and addresses as Python writes them; those are th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, TypeVar
 
 from trunkline.base.timers import NEVER
@@ -317,7 +318,7 @@ def _send(
             rest = data[sent:]
             try:
                 sent += until(
-                    lambda it, octets=rest: _or_none(attempt(it, octets)),  # type: ignore[misc]
+                    partial(_some, attempt, rest),
                     description,
                     WRITABLE,
                     timeout,
@@ -333,8 +334,16 @@ def _send(
         description.release()
 
 
-def _or_none(count: int) -> int | None:
+def _some(
+    attempt: Callable[[Description, bytes], int], data: bytes, description: Description
+) -> int | None:
+    """What a try to send gives, None where it would wait."""
+    count = attempt(description, data)
     return None if count == WOULD_BLOCK else count
+
+
+def _write(description: Description, data: bytes) -> int:
+    return description.write(data)
 
 
 def send_all(
@@ -419,7 +428,7 @@ def write(description: Description, data: bytes) -> int:
         while True:
             rest = data[sent:]
             sent += until(
-                lambda it, octets=rest: _or_none(it.write(octets)),  # type: ignore[misc]
+                partial(_some, _write, rest),
                 description,
                 WRITABLE,
                 None,

@@ -472,18 +472,16 @@ class DescriptorTable:
 
     def open(self, description: Description) -> int:
         """A descriptor for it: the lowest free number. Raises EMFILE."""
-        descriptor = -1
-        while self._free and descriptor < 0:
-            descriptor = heappop(self._free)
-            if descriptor in self._table:  # dup2 has taken it since
-                descriptor = -1
-        if descriptor >= 0:
-            pass
-        elif self._next < FIRST_DESCRIPTOR + DESCRIPTOR_LIMIT:
-            descriptor = self._next
+        descriptor = self._next
+        while self._free:
+            lowest = heappop(self._free)
+            if lowest not in self._table:  # else dup2 has taken it since
+                descriptor = lowest
+                break
+        if descriptor == self._next:
+            if descriptor >= FIRST_DESCRIPTOR + DESCRIPTOR_LIMIT:
+                raise failure("EMFILE")
             self._next += 1
-        else:
-            raise failure("EMFILE")
         self._table[descriptor] = description
         description.references += 1
         return descriptor

@@ -185,8 +185,25 @@ def open_pipe(loop: Loop, table: DescriptorTable) -> tuple[int, int]:
     return table.open(ReadEnd(loop, pipe)), table.open(WriteEnd(loop, pipe))
 
 
+class LocalSocket(Description):
+    """What sockets of AF_UNIX have in common: the plain verbs, by those that tell or take all."""
+
+    def read(self, limit: int) -> bytes | None:
+        return self.recv(limit, 0)
+
+    def write(self, data: bytes) -> int:
+        return self.send(data, 0)
+
+    def recv(self, limit: int, flags: int) -> bytes | None:
+        message = self.recv_message(limit, flags)
+        if message is None:
+            return None
+        let_go(message.passed)
+        return message.data
+
+
 @final
-class SocketPairEnd(Description):
+class SocketPairEnd(LocalSocket):
     """One end of an AF_UNIX pair: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET."""
 
     def __init__(self, loop: Loop, type: int) -> None:
@@ -218,19 +235,6 @@ class SocketPairEnd(Description):
         if self._writable():
             mask |= WRITABLE | EPOLLWRBAND
         return mask
-
-    def read(self, limit: int) -> bytes | None:
-        return self.recv(limit, 0)
-
-    def write(self, data: bytes) -> int:
-        return self.send(data, 0)
-
-    def recv(self, limit: int, flags: int) -> bytes | None:
-        message = self.recv_message(limit, flags)
-        if message is None:
-            return None
-        let_go(message.passed)
-        return message.data
 
     def recv_message(self, limit: int, flags: int) -> Message | None:
         if flags & MSG_OOB:

@@ -34,13 +34,12 @@ from trunkline.sockets.constants import (
 )
 from trunkline.sockets.errors import failure
 from trunkline.sockets.message import NO_NAME, Address, Message
+from trunkline.sockets.options import SO_ACCEPTCONN, SO_PEERCRED
 from trunkline.system.descriptors import Description, Waiter
 from trunkline.system.passing import again, let_go
-from trunkline.system.pipes import SocketPairEnd
+from trunkline.system.pipes import LocalSocket, SocketPairEnd
 
 QUEUE_LIMIT: Final = 512  # datagrams that wait at one socket
-SO_ACCEPTCONN: Final = 30
-SO_PEERCRED: Final = 17
 _PIN: Final = getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC
 _READABLE: Final = EPOLLIN | EPOLLRDNORM
 _WRITABLE: Final = EPOLLOUT | EPOLLWRNORM
@@ -115,7 +114,7 @@ class _Forward(Waiter):
         self.socket.tell(mask)
 
 
-class UnixSocket(Description):
+class UnixSocket(LocalSocket):
     """A SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM socket of AF_UNIX."""
 
     pin = -1  # a real descriptor, which keeps the node's number from being given to another
@@ -228,24 +227,8 @@ class UnixSocket(Description):
 
     # ------------------------------------------------------------ data
 
-    def read(self, limit: int) -> bytes | None:
-        """As recv."""
-        return self.recv(limit, 0)
-
-    def write(self, data: bytes) -> int:
-        """As send."""
-        return self.send(data, 0)
-
-    def recv(self, limit: int, flags: int) -> bytes | None:
-        """Raises EINVAL on a stream that is not connected."""
-        message = self.recv_message(limit, flags)
-        if message is None:
-            return None
-        let_go(message.passed)
-        return message.data
-
     def recv_message(self, limit: int, flags: int) -> Message | None:
-        """With the sender's name, where it is a datagram."""
+        """With the sender's name, where it is a datagram. Raises EINVAL on a stream without a peer."""
         if self.end is not None:
             return self.end.recv_message(limit, flags)
         if self.type != SOCK_DGRAM:
