@@ -17,7 +17,7 @@ COMPILED := .venv-compiled
 PIP := -m pip -qq
 TESTS := -m pytest $(if $(filter 1,$(JOBS)),,-n $(JOBS)) $(PYTEST_FLAGS)
 
-SOURCES := $(shell find src/trunkline -name '*.py' -o -name '*.pyi' -o -name py.typed)
+SOURCES := $(shell find src/trunkline -name '*.py' -o -name '*.pyi' -o -name '*.toml' -o -name '*.cc' -o -name py.typed)
 PACKAGING := pyproject.toml setup.py
 TOOLS := tools/compiled.py tools/environment.py
 
@@ -126,6 +126,6 @@ $(COMPILED)/.built: $(SOURCES) $(PACKAGING) tools/compiled.py | $(VENV)/.dev $(C
 	@touch $@
 
 clean:  ## everything that `make` made
-	rm -rf .venv .venv-3.* $(COMPILED) build dist src/*.egg-info
+	rm -rf trunkline-demo.pcapng .venv .venv-3.* $(COMPILED) build dist src/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests tools -name __pycache__ -prune -exec rm -rf {} +

@@ -95,7 +95,6 @@ def check(module: str, folder: Path) -> None:
     assert not wrong, "\n".join([count, *wrong])
 
 
-@pytest.mark.once  # the suites differ from one Python to the next, and so would the list
 @pytest.mark.parametrize("module", MODULES)
 def test_suite(module: str, tmp_path: Path) -> None:
     check(module, tmp_path)

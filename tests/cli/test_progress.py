@@ -12,7 +12,13 @@ import pytest
 
 from tests.cli.test_cli import lab
 
-BUSY = "n = 0\nwhile n < 25_000_000:\n    n += 1\nprint('counted')\n"
+# Busy for so long in real time, of which a simulated program sees nothing.
+BUSY = """from trunkline.system import real
+end = real.monotonic() + 2.5
+while real.monotonic() < end:
+    pass
+print('counted')
+"""
 
 
 def on_a_terminal(folder: Path, *arguments: str, typed: bytes = b"", **environment: str) -> bytes:

@@ -111,8 +111,9 @@ def test_conditions_and_what_is_made_of_them(things: Things) -> None:
             with condition:
                 condition.wait()
             times.append(time.monotonic())
-        for wait in (things.event.wait, things.semaphore.acquire, things.barrier.wait):
-            wait()  # type: ignore[operator]
+        calls: list[Run] = [things.event.wait, things.semaphore.acquire, things.barrier.wait]
+        for wait in calls:
+            wait()
             times.append(time.monotonic())
         return times
 
@@ -121,9 +122,10 @@ def test_conditions_and_what_is_made_of_them(things: Things) -> None:
             time.sleep(1)
             with condition:
                 condition.notify()
-        for wake in (things.event.set, things.semaphore.release, things.barrier.wait):
+        calls: list[Run] = [things.event.set, things.semaphore.release, things.barrier.wait]
+        for wake in calls:
             time.sleep(1)
-            wake()  # type: ignore[operator]
+            wake()
 
     with Machines() as machines:
         assert machines.together(waits, wakes)[0] == [1001, 1002, 1003, 1004, 1005]

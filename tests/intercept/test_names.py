@@ -6,6 +6,8 @@ import os
 import platform
 import socket
 
+import pytest
+
 from tests.intercept.machines import Machines
 
 
@@ -13,8 +15,10 @@ def names() -> set[str]:
     return {socket.gethostname(), platform.node(), platform.uname().node, os.uname().nodename}
 
 
-def test_a_host_has_its_own_name_everywhere(machines: Machines) -> None:
-    platform._uname_cache = None  # type: ignore[attr-defined]
+def test_a_host_has_its_own_name_everywhere(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "_uname_cache", None)
     assert machines.together(names, names) == [{"alice"}, {"bob"}]
     assert {platform.node(), os.uname().nodename}.isdisjoint({"alice", "bob"})
     assert machines.together(names, names) == [{"alice"}, {"bob"}]

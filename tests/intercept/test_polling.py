@@ -6,6 +6,7 @@ import asyncio
 import select
 import socket
 import time
+from types import FunctionType
 
 import pytest
 
@@ -50,13 +51,13 @@ def receive_for_ever() -> None:
     "program", [yield_for_ever, sleep_for_ever, select_for_ever, receive_for_ever]
 )
 @pytest.mark.parametrize("here", [False, True], ids=["strand", "calling thread"])
-def test_polling_for_nothing_is_told(machines: Machines, program: object, here: bool) -> None:
+def test_polling_for_nothing_is_told(machines: Machines, program: FunctionType, here: bool) -> None:
     world = machines.world
-    with pytest.raises(Spinning, match=rf"alice: {program.__name__} has polled for 0\.3 s") as told:  # type: ignore[attr-defined]
+    with pytest.raises(Spinning, match=rf"alice: {program.__name__} has polled for 0\.3 s") as told:
         if here:
-            world.run_here(machines.alice, program)  # type: ignore[arg-type]
+            world.run_here(machines.alice, program)
         else:
-            machines.run(program)  # type: ignore[arg-type]
+            machines.run(program)
     assert "test_polling.py" in str(told.value)
 
 

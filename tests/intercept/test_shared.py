@@ -51,7 +51,7 @@ def test_time_passes_at_no_cost(machines: Machines) -> None:
 
     began = time.monotonic()
     assert run(machines.world, main()) == (1000, 4600, 4600)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # of 3,600
 
 
 def test_threads_run_beside_the_loop_on_their_callers_machine(machines: Machines) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import pathlib
+import os
 import queue
 import select
 import threading
@@ -15,7 +15,7 @@ import pytest
 from tests.intercept.machines import Machines
 from trunkline.system import waiting
 
-HERE = str(pathlib.Path(__file__).relative_to(pathlib.Path.cwd()))
+HERE = __file__.removeprefix(os.getcwd() + os.sep)
 
 
 def blocked() -> None:

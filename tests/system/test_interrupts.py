@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import signal
 import subprocess
 import sys
 
@@ -178,10 +177,9 @@ world.start(alice, time.sleep, (10**6,))
 press(1)
 real_sleep(0.5)
 world.run()
-print(len(seen), signal.getsignal(signal.SIGINT) is handler)
+print(seen == [signal.SIGINT], signal.getsignal(signal.SIGINT) is handler)
 """
-    assert signal.SIGINT == 2
-    assert result(code, tmp_path) == (0, "1 True\n")
+    assert result(code, tmp_path) == (0, "True True\n")
 
 
 def test_a_program_on_the_main_thread_that_is_stuck_in_c_is_told(tmp_path: pathlib.Path) -> None:
