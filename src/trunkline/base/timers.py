@@ -106,7 +106,10 @@ class TimerQueue:
 
     def idle(self) -> bool:
         """Whether nothing but housekeeping is armed."""
-        return self._live == 0 or not self.awaited()
+        if self._live == 0:
+            return True
+        first = self._first()  # mostly it tells: no look at all the others
+        return first is None or (first.housekeeping and not self.awaited())
 
     def awaited(self) -> list[Timer]:
         """The timers that are armed and no housekeeping, in no particular order."""

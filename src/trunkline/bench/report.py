@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trunkline.base.timers import COMPILED
-from trunkline.observe.tables import table
+from trunkline.observe.tables import clipped, table
 
 TIMEOUT = 300  # seconds a scenario may take
 WIDTH = 100  # columns of a report
@@ -241,8 +241,7 @@ def render(figures: Sequence[Figure]) -> str:
     title = (
         f"Trunkline {build}, Python {sys.version.split()[0]}; ratio: the median of ratios in turn"
     )
-    notes = [note if len(note) <= WIDTH else note[: WIDTH - 1] + "…" for note in notes]
-    return "\n".join([title, "", table(head, rows), "", *notes])
+    return "\n".join([title, "", table(head, rows), "", *[clipped(note, WIDTH) for note in notes]])
 
 
 def _number(value: float) -> str:

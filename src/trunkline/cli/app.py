@@ -80,8 +80,6 @@ _SEEING: Final = (
     click.option("--pcap-at", metavar="NODE[:NIC]", help="Capture at this machine or NIC only."),
     click.option(
         "--ladder",
-        is_flag=False,
-        flag_value="first",
         metavar="[WHICH]",
         help="Draw a conversation as a ladder diagram: the first call, or number 3, alice:bob,"
         " alice:bob:8080, :53; `list` lists them.",

@@ -13,6 +13,7 @@ from trunkline.observe.choosing import EXPECTED, conversation_table, is_choice
 from trunkline.observe.conversations import conversations
 from trunkline.observe.ladder import WIDTH, ladder
 from trunkline.observe.layers import journey
+from trunkline.observe.pcapng import is_folder
 from trunkline.observe.recorder import Follower, Recorder
 from trunkline.topology.internet import Internet
 
@@ -98,9 +99,7 @@ class Views:
         return textwrap.fill(f"{text}.", WIDTH)
 
     def _many_files(self) -> bool:
-        return self.pcap is not None and (
-            self.pcap.endswith(("/", os.sep)) or os.path.isdir(self.pcap)
-        )
+        return self.pcap is not None and is_folder(self.pcap)
 
     def mistake(self) -> str:
         """After the run: what was asked for and is not there, "" if all is."""

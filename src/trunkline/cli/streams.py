@@ -26,7 +26,11 @@ def furnished(description: Description, options: dict[str, Any]) -> Description:
 
 def typed(options: dict[str, Any]) -> bool:
     """Whether a program reads what somebody types."""
-    return bool(options.get("stdin")) and sys.stdin is not None and sys.stdin.isatty()
+    return bool(options.get("stdin")) and _terminal()
+
+
+def _terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _with_input(description: Description, name: str) -> Description:
@@ -41,7 +45,7 @@ def _with_input(description: Description, name: str) -> Description:
             f'no machine "{name}" runs a program{suggestion(name, runs)}', param_hint="--stdin"
         )
     given: bytes | None = None
-    if typed({"stdin": name}):
+    if _terminal():
         # Somebody types: the world stands still meanwhile, and nobody is to be blamed for it.
         os.environ.setdefault("TRUNKLINE_WATCHDOG", "0")
     else:

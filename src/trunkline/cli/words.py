@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, TextIO
 
 import click
@@ -38,27 +40,14 @@ def tell(text: str) -> None:
 
 def show(text: str) -> None:
     """What was asked for. Raises ClickException where it cannot be written."""
-    try:
+    with _writing():
         click.echo(plain(text, sys.stdout))
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise _full(error) from None
 
 
 def flush() -> None:
     """Write out what programs have said. Raises ClickException where that cannot be."""
-    try:
+    with _writing():
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise _full(error) from None
-
-
-def _full(error: OSError) -> click.ClickException:
-    give_up_output()
-    return click.ClickException(f"standard output cannot be written: {error.strerror}")
 
 
 def give_up_output() -> None:
@@ -79,3 +68,15 @@ def plain(text: str, stream: TextIO) -> str:
     except UnicodeEncodeError:
         return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
     return text
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # whoever read it has seen enough
+        raise
+    except OSError as error:
+        give_up_output()
+        wrong = f"standard output cannot be written: {error.strerror}"
+        raise click.ClickException(wrong) from None

@@ -318,33 +318,15 @@ class Output(Configuration):
             return self._send_slowly(path, packet, length, dont_fragment, now)
         return self.link.send_fitting(path.nic, packet, path.next_hop, now)
 
-    def send_by_link(
-        self,
-        path: Path,
-        upper: Header,
-        payload: bytes,
-        protocol: int,
-        hop_limit: int,
-        traffic_class: int,
-        dont_fragment: bool,
-        now: int,
-    ) -> int:
-        """As `send`, but the first link's MTU counts alone, whatever was told of the path."""
+    def widen(self, path: Path) -> None:
+        """Let the first link's MTU count alone, whatever was told of the path, until it is refreshed."""
         if path.generation != self.routes.generation:
             self.refresh(path)
-        told = path.mtu
-        locked = path.locked
         if path.result == SENT:
             path.mtu = path.nic.mtu
             if len(path.dst) == 4 and path.mtu > IPV4_LARGEST:
                 path.mtu = IPV4_LARGEST
             path.locked = False
-        result = self.send(
-            path, upper, payload, protocol, hop_limit, traffic_class, dont_fragment, now
-        )
-        path.mtu = told
-        path.locked = locked
-        return result
 
     def _send_slowly(
         self, path: Path, packet: Packet, length: int, dont_fragment: bool, now: int

@@ -32,7 +32,7 @@ from trunkline.wire.arp import Arp
 from trunkline.wire.damage import NAMES as DAMAGE_NAMES
 from trunkline.wire.ethernet import Ethernet
 from trunkline.wire.frame import decode
-from trunkline.wire.header import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from trunkline.wire.header import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN
 from trunkline.wire.packet import Packet
 
 NIC_DOWN: Final = "link: NIC is down"
@@ -42,7 +42,6 @@ FOREIGN_GROUP: Final = "link: for a group not joined"
 UNKNOWN_ETHERTYPE: Final = "link: unknown ethertype"
 DAMAGED: Final = "link: damaged: "
 
-ETHERTYPE_VLAN: Final = 0x8100
 LENGTH_LIMIT: Final = 1500  # an ethertype up to this is the length of an IEEE 802.3 frame
 SNAP: Final = b"\xaa\xaa\x03\x00\x00\x00"
 
@@ -266,7 +265,7 @@ def _unwrap(packet: Packet, ethernet: Ethernet) -> bool:
         if not payload.startswith(SNAP):
             return False
         octets = payload[6:length]
-    if octets[:2] not in (b"\x08\x00", b"\x08\x06", b"\x86\xdd"):
+    if int.from_bytes(octets[:2], "big") not in (ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_IPV6):
         return False  # nothing that goes up: it might be wrapped for ever
     inner = decode(ethernet.dst + ethernet.src + octets, True)
     packet.ethernet = inner.ethernet

@@ -6,15 +6,18 @@ A number of the table, `alice:bob` for the first between two machines (either ma
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from trunkline.base.addresses import address_text
 from trunkline.base.units import clock_text
 from trunkline.observe.conversations import Conversation
-from trunkline.observe.tables import table
+from trunkline.observe.tables import clipped, table
 from trunkline.wire.header import ICMP, ICMPV6, TCP, UDP
 from trunkline.wire.text import protocol_text
 
+# `alice:bob:8080`, its names or its port alone
+_PARTS: Final = re.compile(r"(?:([^:]+):([^:]+))?(?::(\d+))?")
 LISTED: Final = "; --ladder list shows them"
 EXPECTED: Final = "a number, alice:bob, alice:bob:8080 or :8080"
 WIDTH: Final = 100
@@ -39,15 +42,13 @@ def choose(found: list[Conversation], choice: str = "") -> Conversation:
         port = f"; a port is written :{choice}" if number > len(found) else ""
         there = "there is 1" if len(found) == 1 else f"they are numbered 1 to {len(found)}"
         raise ValueError(f"there is no conversation {choice}: {there}{port}{LISTED}")
-    if not is_choice(choice):
+    parts = _PARTS.fullmatch(choice)
+    if parts is None:
         raise ValueError(f"found {choice!r}, expected {EXPECTED}")
-    *names, port = (
-        choice.split(":")
-        if choice.count(":") != 1 or choice[0] == ":"
-        else [*choice.split(":"), ""]
-    )
+    near, far, port = parts.groups("")
+    names = [near, far] if near else []
     for conversation in found:
-        if _fits(conversation, [name for name in names if name], port):
+        if _fits(conversation, names, port):
             return conversation
     raise ValueError(f"no conversation {choice} in this run, which had {len(found)}{LISTED}")
 
@@ -56,12 +57,7 @@ def is_choice(text: str) -> bool:
     """Whether a text could choose: what is not may be the name of a file."""
     if text.isdecimal() and text.isascii():
         return True
-    parts = text.split(":")
-    if len(parts) == 2 and not parts[0]:
-        return parts[1].isdecimal()
-    if len(parts) not in (2, 3) or not parts[0] or not parts[1]:
-        return False
-    return len(parts) == 2 or parts[2].isdecimal()
+    return text != "" and _PARTS.fullmatch(text) is not None
 
 
 def main_conversation(found: list[Conversation]) -> Conversation:
@@ -119,9 +115,7 @@ def _end(conversation: Conversation, left: bool, room: int) -> str:
     """`bob:8080`, the name cut to so many characters."""
     node = conversation.left_node if left else conversation.right_node
     address, port = conversation.left if left else conversation.right
-    name = node or address_text(address)
-    if len(name) > room:
-        name = name[: room - 1] + "…"
+    name = clipped(node or address_text(address), room)
     return f"{name}:{port}" if conversation.key.protocol in (TCP, UDP) else name
 
 

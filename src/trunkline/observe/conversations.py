@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from trunkline.observe.dissect import is_error
 from trunkline.observe.recorder import Call, Drop, Fault, Recorder, Sighting
 from trunkline.wire import icmpv4, icmpv6
 from trunkline.wire.header import TCP, UDP
@@ -284,12 +285,8 @@ def _ends(packet: Packet) -> Ends | None:
 
 
 def _is_error(packet: Packet) -> bool:
-    upper = packet.upper
-    if not isinstance(upper, Icmp) or packet.ip is None:
-        return False
-    if packet.ip.version == 4:
-        return icmpv4.is_error(upper.type)
-    return icmpv6.is_error(upper.type)
+    ip, upper = packet.ip, packet.upper
+    return ip is not None and isinstance(upper, Icmp) and is_error(upper, ip.version)
 
 
 def _dials_anew(conversation: Conversation, src: tuple[bytes, int], tcp: Tcp) -> bool:

@@ -18,6 +18,7 @@ from trunkline.observe.conversations import Conversation, conversations
 from trunkline.observe.folding import Mark, folded
 from trunkline.observe.phrases import PICK_UP, Phrases, Rung
 from trunkline.observe.recorder import Recorder
+from trunkline.observe.tables import clipped
 from trunkline.wire.header import TCP, UDP
 from trunkline.wire.tcp import FIN, RST, Tcp
 from trunkline.wire.text import endpoint_text
@@ -53,7 +54,7 @@ def ladder(recorder: Recorder, choice: str = "") -> str:
         text += conversation_table(found, OTHERS_SHOWN)
     if recorder.missed:
         text += f"\n\n{recorder.missed:,} events came after the recorder was full."
-    return "\n".join([_cut(line) for line in text.split("\n")])
+    return "\n".join([clipped(line.rstrip(), WIDTH) for line in text.split("\n")])
 
 
 def draw(conversation: Conversation) -> str:
@@ -132,7 +133,7 @@ def _posts(conversation: Conversation, paper: Paper) -> list[str]:
     """The names above the lines, and how to read the columns."""
     left, right = _name(conversation, True), _name(conversation, False)
     life = "the call" if conversation.key.protocol == TCP else ""
-    left, right = _clipped(left), _clipped(right)
+    left, right = clipped(left, NAME_SHOWN), clipped(right, NAME_SHOWN)
     names = f"{left}{right:>{ARROW + 2 - len(left)}}"
     clock, number = paper.clock, paper.number
     return [
@@ -178,10 +179,7 @@ def _lines(number: str, near: str, middle: str, far: str, text: str, paper: Pape
 
 def _arrow(rung: Rung, rightwards: bool) -> str:
     """`── SYN seq=0 ──────>` as wide as the space between the lines; a lost one ends in an x."""
-    label = rung.label
-    room = ARROW - 5
-    if len(label) > room:
-        label = label[: room - 1] + "…"
+    label = clipped(rung.label, ARROW - 5)
     lost = rung.lost
     length = ARROW if not lost else min(ARROW, max(len(label) + 8, ARROW * 5 // 8))
     tip = "x" if lost else (">" if rightwards else "<")
@@ -200,10 +198,7 @@ def _sums(conversation: Conversation, rungs: list[Rung]) -> list[str]:
     said = [0, 0]
     for rung in rungs:
         said[not conversation.from_left(rung.message)] += rung.fresh
-    times = [message.sent for message in messages]
-    for message in messages:
-        times.extend(message.arrivals)
-    span = clock_text(max(times) - min(times)) if times else "0"
+    span = clock_text(conversation.ended - conversation.begun)
     count = len(messages)
     left, right = _name(conversation, True), _name(conversation, False)
     line = f"{count:,} packet{'s' if count != 1 else ''}, {lost:,} lost, {again:,} sent again"
@@ -225,14 +220,5 @@ def _end(conversation: Conversation, left: bool) -> str:
     return address_text(address)
 
 
-def _clipped(name: str) -> str:
-    return name if len(name) <= NAME_SHOWN else name[: NAME_SHOWN - 1] + "…"
-
-
 def _time(now: int) -> str:
     return clock_text(now) if now >= 0 else ""
-
-
-def _cut(line: str) -> str:
-    line = line.rstrip()
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO, Final
@@ -239,14 +240,9 @@ class PcapngWriter(TraceSink):
         """
         self._write_waiting(0)
         self._places.clear()
-        wrong: OSError | None = None
-        for output in self._outputs:
-            try:
-                output.close()
-            except OSError as error:
-                wrong = wrong or error
-        if wrong is not None:
-            raise wrong
+        with ExitStack() as stack:  # each is closed, whatever becomes of the others
+            for output in self._outputs:
+                stack.callback(output.close)
 
     def _write_waiting(self, rest: int) -> None:
         """Write the oldest records until only `rest` wait."""
@@ -260,8 +256,12 @@ class PcapngWriter(TraceSink):
 
 def open_capture(path: str, node: str = "", nic: str = "") -> PcapngWriter:
     """A capture in a file, or in a folder (a path that ends in a slash, or is one): a file for each NIC."""
-    folder = path.endswith(("/", os.sep)) or Path(path).is_dir()
-    return PcapngWriter(path, node, nic, folder)
+    return PcapngWriter(path, node, nic, is_folder(path))
+
+
+def is_folder(path: str) -> bool:
+    """Whether a capture there has a file for each NIC."""
+    return path.endswith(("/", os.sep)) or Path(path).is_dir()
 
 
 def _file_name(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from trunkline.base.units import MILLISECOND, SECOND
 from trunkline.observe.conversations import Conversation, Message
+from trunkline.observe.tables import clipped
 from trunkline.wire import icmpv4, icmpv6
 from trunkline.wire.icmp import ABSENT, Icmp, echo_sequence
 from trunkline.wire.tcp import ACK, FIN, RST, SYN, Tcp
@@ -288,8 +289,7 @@ def preview(octets: bytes) -> str:
     line = octets.split(b"\n", 1)[0].rstrip(b"\r")
     if not line or not _PRINTABLE.issuperset(line):
         return ""
-    text = line.decode("ascii")
-    return text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
+    return clipped(line.decode("ascii"), PREVIEW)
 
 
 def _label(tcp: Tcp, seq: int, ack: int, size: int) -> str:

@@ -30,6 +30,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(text)
 
 
+def clipped(text: str, room: int) -> str:
+    """The text, its end cut off where it needs more columns."""
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
 def text_width(text: str) -> int:
     """Columns that a text takes on a terminal: two for wide characters, none for combining ones."""
     if text.isascii():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trunkline.system import command
@@ -20,6 +20,25 @@ def wrong(found: object, expected: str, where: str = "") -> TopologyError:
     """`alice: found 5, expected text`."""
     place = f"{where}: " if where else ""
     return TopologyError(f"{place}found {found!r:.60}, expected {expected}")
+
+
+def unquoted(
+    message: str, value: object, reader: Callable[[str], int], units: tuple[str, ...]
+) -> str:
+    """A reader's message; about a value that is no text, with the text that was perhaps meant."""
+    if isinstance(value, str):
+        return message
+    message = message.replace(repr(str(value)), repr(value), 1)
+    for unit in units:
+        try:
+            reader(f"{value}{unit}")
+        except ValueError:
+            continue
+        meant = f'"{value}{unit}"'
+        if unit == "%" and isinstance(value, float) and value <= 1:
+            meant += f' or "{value * 100:g}%"'
+        return f"{message} (did you mean {meant}?)"
+    return message
 
 
 def check_name(name: object) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -41,6 +42,7 @@ from trunkline.topology.arguments import (
     checked_mtu,
     checked_policy,
     checked_seed,
+    unquoted,
     wrong,
 )
 from trunkline.topology.description import (
@@ -81,7 +83,7 @@ class Internet:
         self.seed = checked_seed(seed)
         self.mtu = checked_mtu(mtu, "the network")
         self.loop = Loop(strict)
-        self.world = World(self.loop, seed)
+        self.world = World(self.loop, self.seed)
         self.machines: dict[str, Machine] = {}
         self.links: list[Link] = []
         self.names: dict[str, list[bytes]] = {}
@@ -391,14 +393,9 @@ class Internet:
     def close_captures(self) -> None:
         """Write captures to their end, and raise OSError where one is not whole. What happens later is in none."""
         captures, self._captures = self._captures, []
-        wrong: OSError | None = None
-        for capture in captures:
-            try:
-                capture.close()
-            except OSError as error:
-                wrong = wrong or error
-        if wrong is not None:
-            raise wrong
+        with ExitStack() as stack:  # each is closed, whatever becomes of the others
+            for capture in captures:
+                stack.callback(capture.close)
 
     def __enter__(self) -> Internet:
         return self
@@ -421,11 +418,7 @@ class Internet:
         try:
             return units.duration(str(text))
         except ValueError as error:
-            if isinstance(text, str):
-                raise TopologyError(str(error)) from None
-            wrong = str(error).replace(repr(str(text)), repr(text), 1)
-            hint = f' (did you mean "{text}s"?)' if isinstance(text, int | float) else ""
-            raise TopologyError(wrong + hint) from None
+            raise TopologyError(unquoted(str(error), text, units.duration, ("s",))) from None
 
     def _machine(
         self, name: str, addresses: Written, tcp: str | TcpPolicy, forwarding: bool

@@ -5,13 +5,12 @@ What a link can do to packets is named and meant as tc-netem has it; both ways u
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trunkline.base.dice import CERTAIN
 from trunkline.base.units import duration_text, rate_text
 from trunkline.fabric.cable import Cable, Direction, Impairments
-from trunkline.topology.arguments import wrong
+from trunkline.topology.arguments import unquoted, wrong
 from trunkline.topology.description import IMPAIRMENTS, End
 from trunkline.topology.mistakes import TopologyError, suggestion
 
@@ -62,8 +61,9 @@ class Link:
     def change(self, changes: dict[str, int], to: str = "") -> None:
         """`set`, with values read already."""
         directions = self._directions(to or None)
-        texts = [f"{name} {impairment_text(name, value)}" for name, value in changes.items()]
-        self._tell("now has " + ", ".join(texts) + (f" to {to}" if to else ""))
+        if changes:
+            texts = [f"{name} {impairment_text(name, value)}" for name, value in changes.items()]
+            self._tell("now has " + ", ".join(texts) + (f" to {to}" if to else ""))
         for direction in directions:
             apply(direction.impairments, changes)
 
@@ -117,24 +117,9 @@ def read_impairments(link: str, impairments: dict[str, str | int]) -> dict[str, 
         try:
             changes[name] = reader(str(text))
         except ValueError as error:
-            text_of = str(error) if isinstance(text, str) else _unquoted(str(error), text, reader)
-            raise TopologyError(f"link {link}: {name}: {text_of}") from None
+            found = unquoted(str(error), text, reader, ("ms", "Mbit", "%"))
+            raise TopologyError(f"link {link}: {name}: {found}") from None
     return changes
-
-
-def _unquoted(message: str, value: object, reader: Callable[[str], int]) -> str:
-    """A reader's message about a value that is no text, with the text that was perhaps meant."""
-    message = message.replace(repr(str(value)), repr(value), 1)
-    for unit in ("ms", "Mbit", "%"):
-        try:
-            reader(f"{value}{unit}")
-        except ValueError:
-            continue
-        meant = f'"{value}{unit}"'
-        if unit == "%" and isinstance(value, float) and value <= 1:
-            meant += f' or "{value * 100:g}%"'
-        return f"{message} (did you mean {meant}?)"
-    return message
 
 
 def impairment_text(name: str, value: int) -> str:

@@ -301,14 +301,14 @@ class DatagramLayer:
         if end.pmtu < PMTU_PROBE:
             if path.locked and length + 20 > path.mtu:
                 return TOO_BIG  # it would be cut, for the path is narrower than any estimate
-            return internet.send(
-                path, upper, data, protocol, hop_limit, traffic_class, not cut, now
-            )
-        if end.pmtu == PMTU_INTERFACE and cut and length + 20 > path.nic.mtu:
-            return TOO_BIG
-        return internet.send_by_link(
-            path, upper, data, protocol, hop_limit, traffic_class, not cut, now
-        )
+        else:
+            if end.pmtu == PMTU_INTERFACE and cut and length + 20 > path.nic.mtu:
+                return TOO_BIG
+            internet.widen(path)
+        result = internet.send(path, upper, data, protocol, hop_limit, traffic_class, not cut, now)
+        if end.pmtu >= PMTU_PROBE:
+            internet.refresh(path)  # others may use it too
+        return result
 
     def hops_for(self, end: DatagramEnd, path: Path) -> int:
         """The hop limit of a datagram by a path; 0 is the host's default."""
