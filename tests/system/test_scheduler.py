@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.system.worlds import make, me, sleep
+from trunkline.intercept import uninstall
 from trunkline.system import locks
 from trunkline.system.errors import Deadlock, Spinning, StrandExit, WorldError
 from trunkline.system.strands import Wait, current_strand, current_system
@@ -167,6 +168,7 @@ def test_a_spinning_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_program_stuck_in_c_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    uninstall()  # another test's Internet may have left the table in place, and locks would park
     monkeypatch.setenv("TRUNKLINE_WATCHDOG", "0.2")
     world, (alice,) = make("alice")
     release = threading.Lock()
